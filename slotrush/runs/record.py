@@ -1,0 +1,134 @@
+"""Opening, creating and merging run records. The schema is `schema.sql` beside this file."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from slotrush.errors import BadInputError
+
+APPLICATION_ID: Final = 1397511250
+SCHEMA_VERSION: Final = 1
+RECORD_NAME: Final = "run.sqlite"
+PARTS_FOLDER: Final = "parts"
+_MERGED_TABLES: Final = ("events", "latency", "ledger", "generator_health")
+
+
+def create(path: Path) -> sqlite3.Connection:
+    """Create an empty record (or part) at `path` and return a connection to it.
+
+    Raises FileExistsError when there is one already: a record is never overwritten.
+    """
+    if path.exists():
+        raise FileExistsError(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = _connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(files("slotrush.runs").joinpath("schema.sql").read_text())
+    connection.commit()
+    return connection
+
+
+def open_record(path: Path) -> sqlite3.Connection:
+    """Open the record of a run: `path` is the file, or the run's folder.
+
+    Raises BadInputError when it is not there, not SQLite, not a run record, or of another schema version.
+    """
+    file = path / RECORD_NAME if path.is_dir() else path
+    if not file.is_file():
+        raise BadInputError(
+            f"run {path}", f"there is no run record at {file}", "Name a folder under results/, or its run.sqlite"
+        )
+    connection = _connect(file)
+    try:
+        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        healthy = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise BadInputError(
+            f"run {file}", f"it cannot be read as SQLite ({error})", "The file is corrupt or something else"
+        ) from error
+    problem = None
+    if application_id != APPLICATION_ID:
+        problem = "it is an SQLite file, but not a slotrush run record"
+    elif version != SCHEMA_VERSION:
+        problem = f"it has schema version {version}, this slotrush reads version {SCHEMA_VERSION}"
+    elif not healthy:
+        problem = "it is damaged: SQLite's quick_check fails"
+    if problem:
+        connection.close()
+        raise BadInputError(f"run {file}", problem, "Record the run again, or use the slotrush that wrote it")
+    return connection
+
+
+def put_meta(connection: sqlite3.Connection, **values: Any) -> None:
+    """Store JSON-able values under their names."""
+    with connection:
+        connection.executemany(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [(key, json.dumps(value)) for key, value in values.items()],
+        )
+
+
+def get_meta(connection: sqlite3.Connection) -> dict[str, Any]:
+    return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+
+
+def add_event(connection: sqlite3.Connection, at_us: int, name: str, detail: str = "") -> None:
+    with connection:
+        connection.execute("INSERT INTO events VALUES (?, ?, ?)", (at_us, name, detail))
+
+
+def event_times(connection: sqlite3.Connection) -> dict[str, int]:
+    """The first time of each event, by name."""
+    return dict(connection.execute("SELECT name, min(at_us) FROM events GROUP BY name"))
+
+
+def merge_parts(connection: sqlite3.Connection, parts: Iterable[Path]) -> int:
+    """Move what the workers wrote into the record, remove the parts, and return how many there were.
+
+    Each part is copied and its removal follows the commit, so an interruption at any point can be repeated:
+    a part that was already merged is recognised by its name in `meta`.
+    """
+    merged = 0
+    for part in sorted(parts):
+        marker = f"merged:{part.stem}"
+        if connection.execute("SELECT 1 FROM meta WHERE key = ?", (marker,)).fetchone() is None:
+            connection.execute("ATTACH ? AS part", (str(part),))
+            try:
+                with connection:
+                    for table in _MERGED_TABLES:
+                        connection.execute(f"INSERT INTO main.{table} SELECT * FROM part.{table}")
+                    connection.execute("INSERT INTO meta VALUES (?, 'true')", (marker,))
+            finally:
+                connection.execute("DETACH part")
+            merged += 1
+        for leftover in (part, part.with_name(part.name + "-wal"), part.with_name(part.name + "-shm")):
+            leftover.unlink(missing_ok=True)
+    return merged
+
+
+def part_paths(run_dir: Path) -> list[Path]:
+    return sorted((run_dir / PARTS_FOLDER).glob("*.sqlite"))
+
+
+def open_finished(path: Path) -> sqlite3.Connection:
+    """Open a run's record with every part merged, also when the run itself died before doing so."""
+    connection = open_record(path)
+    run_dir = path if path.is_dir() else path.parent
+    parts = part_paths(run_dir)
+    if parts:
+        with closing(connection):
+            merge_parts(connection, parts)
+        connection = open_record(path)
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection

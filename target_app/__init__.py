@@ -1,0 +1,1 @@
+"""A lean, asynchronous medical-appointment booking system: the reference target of slotrush."""

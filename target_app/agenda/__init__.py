@@ -1,0 +1,1 @@
+"""Doctors' slots: publishing them, reading them."""

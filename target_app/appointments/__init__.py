@@ -1,0 +1,1 @@
+"""Booking races and what becomes of an appointment."""

@@ -1,0 +1,1 @@
+"""From a state change to an e-mail: outbox, stream, notifier."""
