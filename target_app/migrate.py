@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 
 def dbmate_url(database_url: str) -> str:
-    """The URL as dbmate's driver wants it: TLS is off unless the URL says otherwise, as libpq's `prefer` does locally."""
+    """The URL as dbmate's driver wants it: TLS is off unless the URL says otherwise."""
     parts = urlsplit(database_url)
     query = dict(parse_qsl(parts.query))
     query.setdefault("sslmode", "disable")

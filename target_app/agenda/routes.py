@@ -1,0 +1,112 @@
+"""GET /v1/doctors/{doctor_id}/agenda and POST /v1/slots."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import asyncpg
+from fastapi import APIRouter, Response
+from pydantic import AwareDatetime, BaseModel, Field
+
+from target_app.agenda import queries
+from target_app.front_door import Answer, Call, HotRoute
+from target_app.idempotency import Key, reused
+from target_app.identity.access import SECURITY, Doctor, principal_of
+from target_app.problems import RESPONSES, Problem
+from target_app.services import Use, services_of
+
+SLOTS_MAX: Final = 200
+router = APIRouter(tags=["agenda"], responses=RESPONSES)
+
+
+class Slot(BaseModel):
+    id: str = Field(examples=["019a3c5e-7a54-7c7e-8d29-3f2b7f0e9a11"])
+    starts_at: datetime = Field(examples=["2027-03-01T12:00:00Z"])
+    minutes: int = Field(examples=[30])
+
+
+class Agenda(BaseModel):
+    doctor_id: str = Field(examples=["019a3c5e-7a54-7c7e-8d29-3f2b7f0e9a11"])
+    price_cents: int = Field(description="Price of a consultation, BRL cents", examples=[25000])
+    total: int = Field(description="Slots from now on, taken ones included", examples=[20])
+    free: int = Field(examples=[1])
+    slots: list[Slot] = Field(description="The free ones, in order of time")
+
+
+class NewSlot(BaseModel):
+    starts_at: AwareDatetime = Field(examples=["2027-03-01T12:00:00Z"])
+    minutes: int = Field(ge=5, le=240, examples=[30])
+
+
+class Publication(BaseModel):
+    slots: Annotated[list[NewSlot], Field(min_length=1, max_length=SLOTS_MAX)]
+
+
+class Published(BaseModel):
+    created: int = Field(examples=[1])
+    slots: list[Slot]
+
+
+async def agenda(call: Call) -> Answer:
+    """The doctor's free slots with the price. An answer may be up to 5 s old; a booking is decided by the database."""
+    services = services_of(call)
+    principal_of(services.tokens, call.header(b"authorization"))
+    body = await services.board.agenda(call.path_id("doctor_id"))
+    if body is None:
+        raise Problem(404, "doctor-not-found", "There is no such doctor")
+    return Answer(200, body)
+
+
+router.routes.append(
+    HotRoute(
+        "/v1/doctors/{doctor_id}/agenda",
+        agenda,
+        response_model=Agenda,
+        methods=["GET"],
+        tags=["agenda"],
+        summary="A doctor's free slots",
+        responses=RESPONSES,
+        openapi_extra={
+            "security": SECURITY,
+            "parameters": [
+                {
+                    "name": "doctor_id",
+                    "in": "path",
+                    "required": True,
+                    "schema": {"type": "string", "format": "uuid"},
+                }
+            ],
+        },
+    )
+)
+
+
+@router.post("/v1/slots", status_code=201, summary="Publish slots")
+async def publish_slots(
+    services: Use, doctor: Doctor, key: Key, publication: Publication, response: Response
+) -> Published:
+    """All of them or none: they may overlap neither each other nor slots that the doctor already has."""
+    times = [(slot.starts_at, slot.starts_at + timedelta(minutes=slot.minutes)) for slot in publication.slots]
+    past = [start for start, _ in times if start <= datetime.now(UTC)]
+    if past:
+        raise Problem(422, "slot-in-the-past", "A slot must begin in the future", f"{past[0].isoformat()} is past.")
+    try:
+        rows = await queries.publish(services.pool, doctor.id, times, key)
+    except asyncpg.ExclusionViolationError as error:
+        rows = await queries.published(services.pool, doctor.id, key)
+        if not rows:
+            raise Problem(409, "slot-overlap", "A slot overlaps another of yours") from error
+        if not _same(rows, times):
+            raise reused() from error
+        response.headers["idempotency-replayed"] = "true"
+    except asyncpg.ForeignKeyViolationError as error:
+        raise Problem(403, "forbidden", "Only a registered doctor may publish slots") from error
+    services.board.published(doctor.id)
+    services.feed.published(doctor.id)
+    slots = [Slot(id=str(row["id"]), starts_at=row["starts_at"], minutes=row["minutes"]) for row in rows]
+    return Published(created=len(slots), slots=slots)
+
+
+def _same(rows: Sequence[Any], times: Sequence[tuple[datetime, datetime]]) -> bool:
+    made = [(row["starts_at"], row["starts_at"] + timedelta(minutes=row["minutes"])) for row in rows]
+    return made == sorted(times)

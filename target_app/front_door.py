@@ -1,0 +1,136 @@
+"""The door in front of the framework: what a rush asks for most is answered without the framework's work per request.
+
+A `HotRoute` is an ordinary FastAPI route in every listing and in the OpenAPI document, but its endpoint gets the bare
+`Call` and gives a finished `Answer`. Routing, validation by signature and the middleware stack cost more than a
+cached answer itself; everything that is asked less often goes through FastAPI as usual.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
+from starlette.types import Message, Receive, Scope, Send
+
+from target_app.problems import Problem, unexpected
+
+log = logging.getLogger(__name__)
+BODY_BYTES_MAX: Final = 65_536
+JSON: Final = (b"content-type", b"application/json")
+
+
+class Call(Request):
+    """A request, with what hot endpoints need read directly from the scope."""
+
+    def header(self, name: bytes) -> bytes | None:
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return bytes(value)
+        return None
+
+    def path_id(self, name: str) -> UUID:
+        """An id in the path. Raises Problem 404 when it is none."""
+        return as_id(self.scope["path_params"][name])
+
+    async def whole_body(self) -> bytes:
+        """Raises Problem 413 when the body is larger than any valid one."""
+        chunks = bytearray()
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Problem(400, "disconnected", "The client left before its request was complete")
+            chunks += message.get("body", b"")
+            if len(chunks) > BODY_BYTES_MAX:
+                raise Problem(413, "too-large", f"The request is larger than {BODY_BYTES_MAX} bytes")
+            if not message.get("more_body", False):
+                return bytes(chunks)
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class HotRoute(APIRoute):
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, whether called by the front door or by FastAPI's own routing."""
+        endpoint: Callable[[Call], Awaitable[Answer]] = self.endpoint
+        try:
+            status, body, headers = await endpoint(Call(scope, receive))
+        except Problem as problem:
+            await problem.response()(scope, receive, send)
+            return
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [JSON, (b"content-length", b"%d" % len(body)), *headers],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+
+class FrontDoor:
+    """The ASGI application: hot routes at once, all else through `app`; every answer is observed.
+
+    `observe(method, route, status, seconds)` gets the route's template, never the path.
+    """
+
+    def __init__(self, app: FastAPI, observe: Callable[[str, str, int, float], None]) -> None:
+        self.app, self._observe = app, observe
+        hot = [route for route in app.routes if isinstance(route, HotRoute)]
+        self._fixed = {(method, r.path): r for r in hot if "{" not in r.path for method in r.methods or ()}
+        self._patterns: list[tuple[str, re.Pattern[str], HotRoute]] = [
+            (method, route.path_regex, route) for route in hot if "{" in route.path for method in route.methods or ()
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started_s = time.perf_counter()
+        status = 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        route = self._hot(scope)
+        try:
+            if route is None:
+                await self.app(scope, receive, watched)
+            else:
+                scope["app"] = self.app
+                await route.handle(scope, receive, watched)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            if route is not None:
+                await unexpected().response()(scope, receive, send)
+        finally:
+            template = route.path if route else getattr(scope.get("route"), "path", "unmatched")
+            self._observe(scope["method"], template, status, time.perf_counter() - started_s)
+
+    def _hot(self, scope: Scope) -> HotRoute | None:
+        method, path = scope["method"], scope["path"]
+        if route := self._fixed.get((method, path)):
+            scope["path_params"] = {}
+            return route
+        for pattern_method, pattern, route in self._patterns:
+            if pattern_method == method and (match := pattern.match(path)):
+                scope["path_params"] = match.groupdict()
+                return route
+        return None
+
+
+def as_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Problem(404, "not-found", "There is no such thing", f"{text!r} is not an id.") from error

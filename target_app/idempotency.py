@@ -1,0 +1,44 @@
+"""The Idempotency-Key that every write carries (draft-ietf-httpapi-idempotency-key-header)."""
+
+from typing import Annotated, Final
+
+from fastapi import Depends, Header
+
+from target_app.problems import Problem
+
+KEY_LENGTH_MAX: Final = 255
+REPLAYED: Final = (b"idempotency-replayed", b"true")
+
+
+def checked(key: str | None) -> str:
+    """Raises Problem 400 when there is no usable key."""
+    if not key or len(key) > KEY_LENGTH_MAX or not key.isprintable():
+        raise Problem(
+            400,
+            "idempotency-key-missing",
+            "The request needs an Idempotency-Key",
+            f"Send a header 'Idempotency-Key' of 1 to {KEY_LENGTH_MAX} printable characters, new for each"
+            " intended change and the same for each retry of it.",
+        )
+    return key
+
+
+def reused() -> Problem:
+    return Problem(422, "idempotency-key-reused", "The Idempotency-Key was used for something else", "Use a new key.")
+
+
+async def _key(
+    idempotency_key: Annotated[str | None, Header(description="New for each change, the same for its retries")] = None,
+) -> str:
+    return checked(idempotency_key)
+
+
+Key = Annotated[str, Depends(_key)]
+PARAMETER: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "New for each change, the same for its retries",
+    "schema": {"type": "string", "maxLength": KEY_LENGTH_MAX},
+}
+"""For the OpenAPI document of hot routes."""

@@ -1,0 +1,34 @@
+"""Outbox to stream: hands the events that bookings left in the database to the Redis stream.
+
+An event is marked as relayed in the same transaction that locks it, after the stream has it: it may be relayed twice
+when the process dies in between, never zero times.
+"""
+
+from typing import Any, Final
+
+import asyncpg
+from redis.asyncio import Redis
+
+BATCH: Final = 1_000
+
+
+async def relay(pool: asyncpg.Pool, redis: Redis, stream: str) -> int:
+    """Relay up to BATCH events and return how many there were. Uses appointment_events_to_relay."""
+    async with pool.acquire() as connection, connection.transaction():
+        rows: list[Any] = await connection.fetch(
+            """
+            SELECT id FROM appointment_events WHERE relayed_at IS NULL
+            ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+            """,
+            BATCH,
+        )
+        if rows:
+            async with redis.pipeline(transaction=False) as pipeline:
+                for row in rows:
+                    pipeline.xadd(stream, {"event": str(row["id"])})
+                await pipeline.execute()
+            await connection.execute(
+                "UPDATE appointment_events SET relayed_at = now() WHERE id = ANY ($1::uuid[])",
+                [row["id"] for row in rows],
+            )
+        return len(rows)
