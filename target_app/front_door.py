@@ -58,7 +58,13 @@ class Answer(NamedTuple):
 
 class HotRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, whether called by the front door or by FastAPI's own routing."""
+        """What FastAPI's own routing calls."""
+        if scope["method"] in (self.methods or ()):
+            await self.answer(scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint: Callable[[Call], Awaitable[Answer]] = self.endpoint
         try:
             status, body, headers = await endpoint(Call(scope, receive))
@@ -108,7 +114,7 @@ class FrontDoor:
                 await self.app(scope, receive, watched)
             else:
                 scope["app"] = self.app
-                await route.handle(scope, receive, watched)
+                await route.answer(scope, receive, watched)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if route is not None:

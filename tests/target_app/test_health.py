@@ -1,0 +1,24 @@
+from typing import Any
+
+import httpx
+
+
+def test_a_replica_is_alive_and_ready(stack: Any) -> None:
+    for url in stack.replica_urls:
+        assert httpx.get(f"{url}/livez").status_code == 200
+        assert httpx.get(f"{url}/readyz").status_code == 200
+
+
+def test_metrics_count_requests_by_route_not_by_path(stack: Any, patient: Any, doctor: Any) -> None:
+    url = stack.replica_urls[0]
+
+    def count() -> float:
+        lines = httpx.get(f"{url}/metrics").text.splitlines()
+        of_agenda = 'http_requests_total{method="GET",route="/v1/doctors/{doctor_id}/agenda",status="200"}'
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(of_agenda))
+
+    before = count()
+    for _ in range(3):
+        httpx.get(f"{url}/v1/doctors/{doctor.id}/agenda", headers=patient.headers())
+    assert count() == before + 3
+    assert doctor.id not in httpx.get(f"{url}/metrics").text
