@@ -1,7 +1,7 @@
 """A bare Locust `FastHttpUser` in a closed loop against `slotrush.floor.hello`, in one process of its own.
 
-`python -m slotrush.floor.bare_user PORT SERVER_PID SECONDS` prints one JSON line: the requests of the steady part
-and the CPU that this process (`user_cpu_s`) and the server (`server_cpu_s`) spent on them.
+`python -m slotrush.floor.bare_user PORT SERVER_PID SECONDS` prints one JSON line: the requests of the steady
+part and the CPU that this process (`user_cpu_s`) and the server (`server_cpu_s`) spent on them.
 It is a process of its own because Locust patches the standard library when it is imported.
 """
 
@@ -11,7 +11,6 @@ import sys
 import time
 from typing import Final, NamedTuple
 
-import gevent
 import psutil
 from locust import FastHttpUser, constant, task
 from locust.env import Environment
@@ -48,12 +47,17 @@ def measure(port: int, server: psutil.Process, seconds: float) -> Reading:
     environment = Environment(user_classes=[BareUser], host=f"http://127.0.0.1:{port}")
     runner = environment.create_local_runner()
     runner.start(USERS, spawn_rate=USERS)
-    gevent.sleep(WARM_UP_S)
+    time.sleep(WARM_UP_S)  # Locust has patched it: the users run meanwhile
     start = read(environment, server)
-    gevent.sleep(seconds)
+    time.sleep(seconds)
     end = read(environment, server)
     runner.quit()
-    return Reading(*(after - before for before, after in zip(start, end, strict=True)))
+    return Reading(
+        end.requests - start.requests,
+        end.failures - start.failures,
+        end.user_cpu_s - start.user_cpu_s,
+        end.server_cpu_s - start.server_cpu_s,
+    )
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The app framework's "hello": one FastAPI endpoint in one uvicorn process, on a free loopback port.
 
-`python -m slotrush.floor.hello LIFETIME_S` prints its port and serves until it is terminated, or its lifetime ends.
+`python -m slotrush.floor.hello LIFETIME_S` prints its port and serves until it is terminated, or for so long.
 """
 
 import signal

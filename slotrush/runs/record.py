@@ -14,6 +14,8 @@ APPLICATION_ID: Final = 1397511250
 SCHEMA_VERSION: Final = 1
 RECORD_NAME: Final = "run.sqlite"
 PARTS_FOLDER: Final = "parts"
+_LOCKED_S: Final = 30
+"""How long to wait for another process that is writing."""
 _MERGED_TABLES: Final = ("events", "latency", "ledger", "generator_health")
 
 
@@ -25,7 +27,8 @@ def create(path: Path) -> sqlite3.Connection:
     if path.exists():
         raise FileExistsError(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = _connect(path)
+    connection = sqlite3.connect(path, timeout=_LOCKED_S, check_same_thread=False)
+    _set_up(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.executescript(files("slotrush.runs").joinpath("schema.sql").read_text())
     connection.commit()
@@ -42,8 +45,9 @@ def open_record(path: Path) -> sqlite3.Connection:
         raise BadInputError(
             f"run {path}", f"there is no run record at {file}", "Name a folder under results/, or its run.sqlite"
         )
-    connection = _connect(file)
+    connection = sqlite3.connect(file, timeout=_LOCKED_S, check_same_thread=False)
     try:
+        _set_up(connection)
         application_id = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         healthy = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
@@ -93,23 +97,35 @@ def merge_parts(connection: sqlite3.Connection, parts: Iterable[Path]) -> int:
 
     Each part is copied and its removal follows the commit, so an interruption at any point can be repeated:
     a part that was already merged is recognised by its name in `meta`.
+    Raises BadInputError for a part that cannot be read; those before it are merged, it and the rest stay.
     """
     merged = 0
     for part in sorted(parts):
         marker = f"merged:{part.stem}"
         if connection.execute("SELECT 1 FROM meta WHERE key = ?", (marker,)).fetchone() is None:
-            connection.execute("ATTACH ? AS part", (str(part),))
             try:
-                with connection:
-                    for table in _MERGED_TABLES:
-                        connection.execute(f"INSERT INTO main.{table} SELECT * FROM part.{table}")
-                    connection.execute("INSERT INTO meta VALUES (?, 'true')", (marker,))
-            finally:
-                connection.execute("DETACH part")
+                _copy_part(connection, part, marker)
+            except sqlite3.DatabaseError as error:
+                raise BadInputError(
+                    f"part {part}", f"it cannot be read ({error})", "Move it away to do without what it holds"
+                ) from error
             merged += 1
         for leftover in (part, part.with_name(part.name + "-wal"), part.with_name(part.name + "-shm")):
             leftover.unlink(missing_ok=True)
     return merged
+
+
+def _copy_part(connection: sqlite3.Connection, part: Path, marker: str) -> None:
+    connection.execute("ATTACH ? AS part", (str(part),))
+    try:
+        tables = {name for (name,) in connection.execute("SELECT name FROM part.sqlite_master WHERE type = 'table'")}
+        with connection:
+            if tables.issuperset(_MERGED_TABLES):  # else its worker was killed before it could write anything
+                for table in _MERGED_TABLES:
+                    connection.execute(f"INSERT INTO main.{table} SELECT * FROM part.{table}")
+            connection.execute("INSERT INTO meta VALUES (?, 'true')", (marker,))
+    finally:
+        connection.execute("DETACH part")
 
 
 def part_paths(run_dir: Path) -> list[Path]:
@@ -128,7 +144,5 @@ def open_finished(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
+def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
-    return connection

@@ -1,0 +1,1 @@
+"""Scenarios for Locust: one file each, one client for all of them."""

@@ -1,0 +1,5 @@
+"""`python -m slotrush` is `slotrush`."""
+
+from slotrush.cli import main
+
+main()

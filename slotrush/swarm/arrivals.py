@@ -1,0 +1,89 @@
+"""Who does what and when, as pure functions of the seed.
+
+Every choice depends only on the seed and on the patient's own index and turn, never on the worker that plays the
+patient or on the order of events, so a seed means the same race whatever the number of workers.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+_MASK: Final = (1 << 64) - 1
+_GOLDEN: Final = 0x9E3779B97F4A7C15
+_TURNS: Final = 1 << 20
+
+
+class Purpose(IntEnum):
+    """What a number is drawn for, so that two uses of one turn are independent."""
+
+    ARRIVAL = 1
+    SLOT = 2
+    PAUSE = 3
+    KEY = 4
+    CONNECT = 5
+
+
+def scramble(state: int) -> int:
+    """64 bits that look random, from any integer: the output function of SplitMix64 (Steele, Lea, Flood 2014)."""
+    z = (state + _GOLDEN) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return z ^ (z >> 31)
+
+
+def personal_seed(seed: int, actor: int) -> int:
+    """The seed of one actor's own draws; actors are patients (their index) and doctors (-1 - their index)."""
+    return scramble(scramble(seed) ^ scramble(actor & _MASK))
+
+
+def draw(own_seed: int, purpose: Purpose, turn: int = 0) -> int:
+    """64 bits for one purpose in one turn of an actor."""
+    return scramble(own_seed + purpose * _TURNS + turn)
+
+
+def uniform(own_seed: int, purpose: Purpose, turn: int = 0) -> float:
+    """A number of [0, 1) for one purpose in one turn of an actor."""
+    return (draw(own_seed, purpose, turn) >> 11) / (1 << 53)
+
+
+def arrival_offset_us(own_seed: int, window_s: float) -> int:
+    """How long after the drop this patient starts: uniform over the drop window, in µs."""
+    return int(uniform(own_seed, Purpose.ARRIVAL) * window_s * 1e6)
+
+
+def choose(own_seed: int, turn: int, count: int) -> int:
+    """Which of `count` free slots the patient goes for in this turn."""
+    return (draw(own_seed, Purpose.SLOT, turn) * count) >> 64
+
+
+def pause_s(own_seed: int, turn: int, shortest_s: float, longest_s: float) -> float:
+    """How long the patient waits before looking or trying again."""
+    return shortest_s + uniform(own_seed, Purpose.PAUSE, turn) * (longest_s - shortest_s)
+
+
+def key_prefix(own_seed: int, drop_us: int) -> str:
+    """What all idempotency keys of an actor share in one race.
+
+    The drop is part of it so that the same race, run again on the same database, is not taken for its own replay.
+    """
+    bits = f"{scramble(own_seed ^ drop_us):016x}"
+    return f"{bits[:8]}-{bits[8:12]}-4{bits[13:]}-8{bits[12]}00-"
+
+
+def idempotency_key(prefix: str, own_seed: int, turn: int) -> str:
+    """The key of the write that an actor makes in this turn: a UUID in form, unique per actor, race and turn."""
+    return f"{prefix}{draw(own_seed, Purpose.KEY, turn) & 0xFFFFFFFFFFFF:012x}"
+
+
+def doctor_of(patient: int, doctors: int) -> int:
+    """The doctor that a patient is loyal to; doctors get equal numbers of patients, to within one."""
+    return patient % doctors
+
+
+def slots_of(doctor: int, doctors: int, slots: int) -> int:
+    """How many of all slots this doctor publishes; doctors publish equal numbers, to within one."""
+    return slots // doctors + (doctor < slots % doctors)
+
+
+def share(worker: int, workers: int, count: int) -> range:
+    """The indices of the `count` actors that one of the workers plays."""
+    return range(worker, count, workers)
