@@ -50,28 +50,34 @@ class Patient(BookingUser):
         super().__init__(environment)
         self.course = course_of(environment)
         self.me = self.course.join()
-
-    def on_start(self) -> None:
-        if self.me is None:
-            raise StopUser
-        gevent.sleep(uniform(self.me.own_seed, Purpose.CONNECT))
         self.booking = BookingClient(target_of(self.course), self.me.session)
         mine = doctor_of(self.me.index, self.course.options.doctors)
-        self.doctor = self.course.doctor_ids[mine]
-        self.booking.search(self.course.doctor_specialties[mine], now_us())
-        self.booking.agenda(self.doctor, now_us())
+        self.doctor, self.specialty = self.course.doctor_ids[mine], self.course.specialties[mine]
+
+    def on_start(self) -> None:
+        gevent.sleep(uniform(self.me.own_seed, Purpose.CONNECT))
+        if not self.browse():
+            self.course.unreachable += 1
+            raise StopUser
         self.course.connected += 1
+
+    def browse(self) -> bool:
+        """Look for doctors and at the agenda of mine; tells whether both were answered."""
+        for look in range(READ_TRIES):
+            found = self.booking.search(self.specialty, now_us()) is not None
+            if found and self.booking.agenda(self.doctor, now_us()) is not None:
+                return True
+            gevent.sleep(pause_s(self.me.own_seed, look, 0.5, 1.5))
+        return False
 
     @task
     def race(self) -> None:
-        start_us = self.wait_for_my_start()
-        won = self.go_for_a_slot(start_us)
+        won = self.go_for_a_slot(self.wait_for_my_start())
         self.course.finish(gave_up=not won)
         self.course.stay()
 
     def wait_for_my_start(self) -> int:
         """Sleep until the drop and then some; returns the intended start."""
-        assert self.me is not None
         drop_us = self.course.wait_for_drop()
         start_us = drop_us + arrival_offset_us(self.me.own_seed, self.course.options.drop_window_s)
         gevent.sleep(max(start_us - now_us(), 0) / 1e6)
@@ -80,7 +86,6 @@ class Patient(BookingUser):
 
     def go_for_a_slot(self, start_us: int) -> bool:
         """Read, choose, request, and again while there is something free; tells whether a slot was won."""
-        assert self.me is not None
         seed, turn, intended_us = self.me.own_seed, 0, start_us
         keys = key_prefix(seed, self.course.drop_us)
         while agenda := self.published_agenda(intended_us):
@@ -103,7 +108,6 @@ class Patient(BookingUser):
 
     def published_agenda(self, intended_us: int) -> Agenda | None:
         """The agenda of my doctor once it has slots; None when none appear, or it cannot be read."""
-        assert self.me is not None
         last_us = self.course.drop_us + PUBLISHED_WITHIN_S * 1_000_000
         failures = 0
         for look in count():
@@ -113,7 +117,7 @@ class Patient(BookingUser):
             failures += agenda is None
             if failures == READ_TRIES or now_us() > last_us:
                 break
-            wait_s = pause_s(self.me.own_seed, look, 0.1, 0.3)
+            wait_s = pause_s(self.me.own_seed, look, 0.5, 1.0)
             intended_us = now_us() + int(wait_s * 1e6)
             gevent.sleep(wait_s)
         return None

@@ -10,7 +10,7 @@ from target_app.agenda import routes as agenda
 from target_app.appointments import routes as appointments
 from target_app.directory import routes as directory
 from target_app.drain import announce_drain
-from target_app.front_door import FrontDoor
+from target_app.front_door import FrontDoor, HotRoute
 from target_app.identity import routes as identity
 from target_app.services import open_services
 from target_app.settings import Settings
@@ -33,6 +33,8 @@ def create_app(settings: Settings, drain_s: float = 0.0) -> FrontDoor:
 
     app = FastAPI(title="Booking", version="0.1.0", description=DESCRIPTION, lifespan=lifespan, redoc_url=None)
     problems.install(app)
+    hot: list[HotRoute] = []
     for area in (identity, directory, agenda, appointments, health):
         app.include_router(area.router)
-    return FrontDoor(app, metrics.observe)
+        hot.extend(route for route in area.router.routes if isinstance(route, HotRoute))
+    return FrontDoor(app, hot, metrics.observe)

@@ -8,7 +8,7 @@ cached answer itself; everything that is asked less often goes through FastAPI a
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -82,14 +82,13 @@ class HotRoute(APIRoute):
 
 
 class FrontDoor:
-    """The ASGI application: hot routes at once, all else through `app`; every answer is observed.
+    """The ASGI application: `hot` routes at once, all else through `app`; every answer is observed.
 
     `observe(method, route, status, seconds)` gets the route's template, never the path.
     """
 
-    def __init__(self, app: FastAPI, observe: Callable[[str, str, int, float], None]) -> None:
+    def __init__(self, app: FastAPI, hot: Sequence[HotRoute], observe: Callable[[str, str, int, float], None]) -> None:
         self.app, self._observe = app, observe
-        hot = [route for route in app.routes if isinstance(route, HotRoute)]
         self._fixed = {(method, r.path): r for r in hot if "{" not in r.path for method in r.methods or ()}
         self._patterns: list[tuple[str, re.Pattern[str], HotRoute]] = [
             (method, route.path_regex, route) for route in hot if "{" in route.path for method in route.methods or ()
@@ -108,7 +107,7 @@ class FrontDoor:
                 status = message["status"]
             await send(message)
 
-        route = self._hot(scope)
+        route = self.hot_route(scope)
         try:
             if route is None:
                 await self.app(scope, receive, watched)
@@ -123,7 +122,8 @@ class FrontDoor:
             template = route.path if route else getattr(scope.get("route"), "path", "unmatched")
             self._observe(scope["method"], template, status, time.perf_counter() - started_s)
 
-    def _hot(self, scope: Scope) -> HotRoute | None:
+    def hot_route(self, scope: Scope) -> HotRoute | None:
+        """The hot route that answers, whose path parameters are then in the scope."""
         method, path = scope["method"], scope["path"]
         if route := self._fixed.get((method, path)):
             scope["path_params"] = {}

@@ -50,6 +50,7 @@ def main() -> None:
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=20,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             date_header=False,
             log_level="warning",

@@ -187,6 +187,8 @@ def _cluster(endpoints_file: Path, replicas: int) -> dict[str, Any]:
         "eds_cluster_config": {"eds_config": {"path_config_source": source, "resource_api_version": "V3"}},
         "connect_timeout": "5s",
         "lb_policy": "LEAST_REQUEST",
+        # Otherwise the second replica to get healthy would get its first request a second later.
+        "common_lb_config": {"update_merge_window": "0s"},
         "circuit_breakers": {"thresholds": [limits]},
         "health_checks": [health_check],
         "ignore_health_on_host_removal": True,  # a replica that is taken off the list gets nothing more at once

@@ -80,9 +80,7 @@ def bare_cpu_us(base_url: str, users: int, seconds: float) -> float:
     return spent
 
 
-def client_cpu_us(
-    base_url: str, users: int, seconds: float, ask: Callable[[BookingClient, int], object]
-) -> float:
+def client_cpu_us(base_url: str, users: int, seconds: float, ask: Callable[[BookingClient, int], object]) -> float:
     """CPU of one request of the race's client, with all its recording but the encoding at the end."""
     recorder = Recorder("bench", None)
     target = Target(base_url, recorder, connections=users)

@@ -44,7 +44,7 @@ class Course:
         bank = read_bank(Path(options.sessions))
         bank.require(options.patients, options.doctors)
         self.doctor_ids = [bank.doctor(index).id for index in range(options.doctors)]
-        self.doctor_specialties = [bank.doctor(index).specialty for index in range(options.doctors)]
+        self.specialties = [bank.doctor(index).specialty for index in range(options.doctors)]
         self.doctors = [
             Entrant(index, bank.doctor(index), arrivals.personal_seed(options.seed, -1 - index))
             for index in arrivals.share(lineup.position, lineup.workers, options.doctors)
@@ -58,11 +58,13 @@ class Course:
         self._dropped = Event()
         self._never = Event()
         self.drop_us = 0
-        self.connected = self.done = self.gave_up = self.published = self.started = 0
+        self.connected = self.unreachable = self.started = self.done = self.gave_up = self.published = 0
 
-    def join(self) -> Entrant | None:
-        """The next patient of this worker; None when all are playing."""
-        return self._patients.pop() if self._patients else None
+    def join(self) -> Entrant:
+        """The next patient of this worker. Raises LookupError when all are playing."""
+        if not self._patients:
+            raise LookupError(f"all {self.patients} patients of this worker are playing: more need a new race")
+        return self._patients.pop()
 
     def drop_at(self, drop_us: int) -> None:
         """The drop is known; wakes everyone who waits for it."""
@@ -98,6 +100,7 @@ class Course:
         return Report(
             position=self.position,
             connected=self.connected,
+            unreachable=self.unreachable,
             done=self.done,
             published=self.published,
             attempts=tally.attempts,

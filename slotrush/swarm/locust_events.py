@@ -68,7 +68,9 @@ def install(doctors: Doctors) -> None:
         parser.add_argument("--patients", type=int, default=20_000, help="how many race, if --users is not given")
         parser.add_argument("--slots", type=int, default=5_000, help="how many slots the doctors publish in all")
         parser.add_argument("--doctors", type=int, default=0, help="how many publish; 0 is all of the bank")
-        parser.add_argument("--drop-window-s", type=float, default=5.0, help="patients start within this, after the drop")
+        parser.add_argument(
+            "--drop-window-s", type=float, default=5.0, help="patients start within this, after the drop"
+        )
         parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same choices")
         hidden: dict[str, Any] = {"include_in_web_ui": False}
         parser.add_argument("--run-dir", default="", help="keep the record here: parts/ and live.json", **hidden)
@@ -144,7 +146,7 @@ def _play_master(environment: Environment, runner: Runner) -> None:
             _masters[runner].finished()
 
     def end(**_: Any) -> None:
-        if master := _masters.pop(runner, None):
+        if master := _masters.get(runner):
             master.end()
 
     runner.register_message("report", reported)

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import gevent
 import orjson
-from gevent.event import Event
 from locust.env import Environment
+from locust.runners import MasterRunner
 
 from slotrush.runs import record
 from slotrush.swarm.recorder import now_us
@@ -22,6 +22,8 @@ TICK_S: Final = 0.2
 LIVE_EVERY_S: Final = 1.0
 CONNECT_SPARE_S: Final = 60.0
 FLUSH_LIMIT_S: Final = 30.0
+MISSING_LIMIT_S: Final = 10.0
+"""A worker that is merely busy sends no heartbeat for some seconds; one that is silent for longer is lost."""
 
 
 class Master:
@@ -31,7 +33,7 @@ class Master:
         self._environment, self._options, self._workers = environment, options, workers
         self._standings = Standings(options)
         self._finished = 0
-        self._all_finished = Event()
+        self._missed_since_us = 0
         self._ended = False
         self._part = Path(options.run_dir) / record.PARTS_FOLDER / "master.sqlite" if options.run_dir else None
         if self._part is not None:
@@ -48,8 +50,6 @@ class Master:
     def finished(self) -> None:
         """A worker has written everything."""
         self._finished += 1
-        if self._finished >= self._workers:
-            self._all_finished.set()
 
     def end(self) -> None:
         """Have the workers stop and write everything; returns when they have. Later calls do nothing."""
@@ -59,8 +59,11 @@ class Master:
         runner = self._environment.runner
         assert runner is not None
         runner.send_message("finish", {})
-        if not self._all_finished.wait(FLUSH_LIMIT_S):
-            log.error("%d of %d workers did not say that they wrote all", self._finished, self._workers)
+        limit_us = now_us() + int(FLUSH_LIMIT_S * 1e6)
+        while self._finished < self._workers - self._missing() and now_us() < limit_us:
+            gevent.sleep(TICK_S / 10)
+        if self._finished < self._workers:
+            log.error("%d of %d workers did not say that they wrote all", self._workers - self._finished, self._workers)
         self._note(now_us(), "stopped")
         self._write_live()
 
@@ -75,14 +78,30 @@ class Master:
             if self._standings.drop_us is None:
                 if self._standings.all_connected:
                     self._drop()
-                elif now_us() > connect_limit_us:
-                    log.error("not all patients were connected in time: see live.json and the target's log")
+                elif self._standings.unreachable or now_us() > connect_limit_us:
+                    missing = self._options.patients - self._standings.live(now_us())["connected"]
+                    log.error("%d patients could not connect to %s", missing, self._options.host)
                     return self._quit(1)
             elif self._standings.all_done:
                 self._note(self._standings.last_answer_us, "drained")
                 return self._quit(0)
+            if self._has_lost_workers():
+                log.error("a worker has ended or hangs: the race cannot be finished")
+                return self._quit(1)
             gevent.sleep(TICK_S)
         return None
+
+    def _missing(self) -> int:
+        """Workers that Locust has not heard of for some seconds."""
+        runner = self._environment.runner
+        return self._workers - runner.worker_count if isinstance(runner, MasterRunner) else 0
+
+    def _has_lost_workers(self) -> bool:
+        if not self._missing():
+            self._missed_since_us = 0
+            return False
+        self._missed_since_us = self._missed_since_us or now_us()
+        return now_us() - self._missed_since_us > MISSING_LIMIT_S * 1e6
 
     def _drop(self) -> None:
         connected_us = now_us()

@@ -43,6 +43,7 @@ class Report:
 
     position: int
     connected: int = 0
+    unreachable: int = 0
     done: int = 0
     published: int = 0
     attempts: int = 0
@@ -84,6 +85,12 @@ class Standings:
     @property
     def all_connected(self) -> bool:
         return self._total("connected") >= self.options.patients
+
+    @property
+    def unreachable(self) -> int:
+        """How many patients have given up connecting; final once nobody else is still trying."""
+        tried = self._total("connected") + self._total("unreachable")
+        return self._total("unreachable") if tried >= self.options.patients else 0
 
     @property
     def all_done(self) -> bool:

@@ -7,10 +7,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from conftest import Tree
+from tests.scripts.small_tree import Tree
 
 TIMEOUT_S = 120
 
@@ -38,7 +36,7 @@ def refusal(finished: subprocess.CompletedProcess[str]) -> str:
     return message
 
 
-def installed(tree: "Tree") -> str:
+def installed(tree: Tree) -> str:
     """The version of the sample package that the tree's environment really imports."""
     return run([tree.python, "-c", "import rush_sample; print(rush_sample.version)"], os.environ).stdout.strip()
 
@@ -46,14 +44,14 @@ def installed(tree: "Tree") -> str:
 # Broken circumstances
 
 
-def test_without_python_it_says_so(tree: "Tree") -> None:
+def test_without_python_it_says_so(tree: Tree) -> None:
     message = refusal(run([tree.setup], tree.offline()))
 
     assert message.startswith("Python: none found as python3.13 python3.12 python3.11 python3.")
     assert "Install Python 3.11" in message
 
 
-def test_a_python_that_is_too_old_is_named_with_its_version(tree: "Tree") -> None:
+def test_a_python_that_is_too_old_is_named_with_its_version(tree: Tree) -> None:
     tree.add_program("python3", 'case "$2" in *print*) echo 3.9.2;; *) exit 1;; esac')
 
     message = refusal(run([tree.setup], tree.offline()))
@@ -61,7 +59,7 @@ def test_a_python_that_is_too_old_is_named_with_its_version(tree: "Tree") -> Non
     assert message.startswith("Python: python3 is 3.9.2, but slotrush needs 3.11 or later.")
 
 
-def test_a_python_without_its_venv_module_is_named_with_the_mend(tree: "Tree") -> None:
+def test_a_python_without_its_venv_module_is_named_with_the_mend(tree: Tree) -> None:
     tree.add_program("python3", f'case "$2" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"')
 
     message = refusal(run([tree.setup], tree.offline()))
@@ -70,13 +68,13 @@ def test_a_python_without_its_venv_module_is_named_with_the_mend(tree: "Tree") -
     assert "apt install python3-venv" in message
 
 
-def test_a_named_python_that_does_not_run_is_named(tree: "Tree") -> None:
+def test_a_named_python_that_does_not_run_is_named(tree: Tree) -> None:
     message = refusal(run([tree.setup], tree.offline(PYTHON="/no/such/python")))
 
     assert message.startswith("PYTHON: /no/such/python is not a Python that runs.")
 
 
-def test_an_unreachable_package_index_says_what_to_do(ready_tree: "Tree") -> None:
+def test_an_unreachable_package_index_says_what_to_do(ready_tree: Tree) -> None:
     ready_tree.require("1.1")
 
     message = refusal(run([ready_tree.setup], ready_tree.offline()))
@@ -85,7 +83,7 @@ def test_an_unreachable_package_index_says_what_to_do(ready_tree: "Tree") -> Non
     assert "PIP_INDEX_URL" in message
 
 
-def test_an_index_that_lacks_a_package_is_not_taken_for_network_trouble(ready_tree: "Tree") -> None:
+def test_an_index_that_lacks_a_package_is_not_taken_for_network_trouble(ready_tree: Tree) -> None:
     ready_tree.require("1.2")
     for wheel in ready_tree.wheels.iterdir():
         wheel.unlink()
@@ -95,7 +93,7 @@ def test_an_index_that_lacks_a_package_is_not_taken_for_network_trouble(ready_tr
     assert message.startswith("packages: no distribution of rush-sample==1.2 was found for this machine (Linux")
 
 
-def test_too_little_disk_space_is_found_before_anything_is_made(tree: "Tree") -> None:
+def test_too_little_disk_space_is_found_before_anything_is_made(tree: Tree) -> None:
     tree.add_program("df", "echo Filesystem; echo /dev/x 9 9 1048576 9% /")
 
     message = refusal(run([tree.setup], tree.supplied()))
@@ -105,7 +103,7 @@ def test_too_little_disk_space_is_found_before_anything_is_made(tree: "Tree") ->
     assert not (tree.root / ".venv").exists()
 
 
-def test_a_disk_that_fills_up_meanwhile_is_not_taken_for_network_trouble(tree: "Tree") -> None:
+def test_a_disk_that_fills_up_meanwhile_is_not_taken_for_network_trouble(tree: Tree) -> None:
     full = 'case "$*" in "-m venv"*) echo "OSError: [Errno 28] No space left on device"; exit 1;; esac'
     tree.add_program("python-on-full-disk", f'{full}\nexec "{sys.executable}" "$@"')
 
@@ -114,7 +112,7 @@ def test_a_disk_that_fills_up_meanwhile_is_not_taken_for_network_trouble(tree: "
     assert message.startswith("disk: it became full")
 
 
-def test_a_folder_that_cannot_be_written_is_named(tree: "Tree") -> None:
+def test_a_folder_that_cannot_be_written_is_named(tree: Tree) -> None:
     tree.root.chmod(0o555)
     nobody = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None  # root may write everywhere
 
@@ -123,7 +121,7 @@ def test_a_folder_that_cannot_be_written_is_named(tree: "Tree") -> None:
     assert message.startswith(f"folder: {tree.root} cannot be written.")
 
 
-def test_a_package_that_differs_from_its_hash_is_not_installed(ready_tree: "Tree") -> None:
+def test_a_package_that_differs_from_its_hash_is_not_installed(ready_tree: Tree) -> None:
     ready_tree.require("1.3")
     lock = ready_tree.root / "requirements.lock"
     lock.write_text(lock.read_text().split("sha256:")[0] + "sha256:" + "0" * 64 + "\n")
@@ -137,7 +135,7 @@ def test_a_package_that_differs_from_its_hash_is_not_installed(ready_tree: "Tree
 # The ordinary course
 
 
-def test_the_environment_runs_the_tree_and_starts_at_once_the_second_time(ready_tree: "Tree") -> None:
+def test_the_environment_runs_the_tree_and_starts_at_once_the_second_time(ready_tree: Tree) -> None:
     (ready_tree.root / "slotrush").mkdir()
     (ready_tree.root / "slotrush" / "__main__.py").write_text("import sys; print(sys.argv[1:])")
     ready_tree.require("2.0")
@@ -150,7 +148,20 @@ def test_the_environment_runs_the_tree_and_starts_at_once_the_second_time(ready_
         assert (again.stdout, again.stderr) == (f"['{command}', '--seed', '7']\n", "")
 
 
-def test_a_changed_lock_file_brings_the_environment_up_to_date(ready_tree: "Tree") -> None:
+def test_the_checks_are_all_run_unless_arguments_ask_for_certain_tests(ready_tree: Tree) -> None:
+    for tool in ("ruff", "mypy", "pytest"):
+        (ready_tree.root / f"{tool}.py").write_text(f"import sys; print('{tool}', *sys.argv[1:])")
+    ready_tree.require("2.0")
+    run([ready_tree.setup], ready_tree.supplied())
+
+    everything = run([ready_tree.root / ".ci" / "run"], ready_tree.offline())
+    chosen = run([ready_tree.root / "scripts" / "test", "tests/e2e", "-x"], ready_tree.offline())
+
+    assert everything.stdout.splitlines() == ["ruff check", "ruff format --check", "mypy", "pytest"]
+    assert chosen.stdout.splitlines() == ["pytest tests/e2e -x"]
+
+
+def test_a_changed_lock_file_brings_the_environment_up_to_date(ready_tree: Tree) -> None:
     ready_tree.require("2.1")
 
     finished = run([ready_tree.setup], ready_tree.supplied())
@@ -160,7 +171,7 @@ def test_a_changed_lock_file_brings_the_environment_up_to_date(ready_tree: "Tree
     assert installed(ready_tree) == "2.1"
 
 
-def test_a_copied_tree_gets_an_environment_of_its_own(ready_tree: "Tree") -> None:
+def test_a_copied_tree_gets_an_environment_of_its_own(ready_tree: Tree) -> None:
     copy = ready_tree.root.with_name("a copy")
     shutil.copytree(ready_tree.root, copy, symlinks=True)
 
@@ -171,7 +182,7 @@ def test_a_copied_tree_gets_an_environment_of_its_own(ready_tree: "Tree") -> Non
     assert run([copy / ".venv/bin/python", "-c", show], os.environ).stdout.strip() == str(copy)
 
 
-def test_of_two_at_once_one_waits_for_the_other(ready_tree: "Tree") -> None:
+def test_of_two_at_once_one_waits_for_the_other(ready_tree: Tree) -> None:
     ready_tree.require("2.2")
     env = ready_tree.supplied()
     both = [subprocess.Popen([ready_tree.setup], env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
@@ -182,7 +193,7 @@ def test_of_two_at_once_one_waits_for_the_other(ready_tree: "Tree") -> None:
     assert installed(ready_tree) == "2.2"
 
 
-def test_after_an_interruption_nothing_runs_on_and_the_next_start_mends_it(ready_tree: "Tree") -> None:
+def test_after_an_interruption_nothing_runs_on_and_the_next_start_mends_it(ready_tree: Tree) -> None:
     before = installed(ready_tree)
     ready_tree.require("3.0")
     with socket.create_server(("127.0.0.1", 0)) as silent_index:

@@ -1,15 +1,19 @@
 """Hot routes behave the same through the front door and through FastAPI's own routing."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 
 from target_app import problems
+from target_app.app import create_app
 from target_app.front_door import Answer, Call, FrontDoor, HotRoute
 from target_app.problems import Problem
+from target_app.settings import Settings
 
 Observed = list[tuple[str, str, int]]
 
@@ -22,9 +26,12 @@ async def echo(call: Call) -> Answer:
     return Answer(200, b'"%b"' % (await call.whole_body() or b"empty"), ((b"x-seen", b"yes"),))
 
 
+HOT = HotRoute("/echo/{name}", echo, methods=["POST"])
+
+
 def application() -> FastAPI:
     router = APIRouter()
-    router.routes.append(HotRoute("/echo/{name}", echo, methods=["POST"]))
+    router.routes.append(HOT)
 
     @router.get("/cold/{name}")
     async def cold(name: str) -> str:
@@ -52,7 +59,7 @@ def observed() -> Observed:
 
 @pytest.fixture
 def door(observed: Observed) -> FrontDoor:
-    return FrontDoor(application(), lambda method, route, status, _: observed.append((method, route, status)))
+    return FrontDoor(application(), [HOT], lambda method, route, status, _: observed.append((method, route, status)))
 
 
 def test_a_hot_route_answers_alike_through_the_door_and_through_fastapi(door: FrontDoor) -> None:
@@ -87,3 +94,25 @@ def test_a_bug_is_a_problem_and_tells_nothing_of_the_inside(door: FrontDoor, obs
 def test_the_wrong_method_is_a_problem(door: FrontDoor) -> None:
     answer = ask(door, "DELETE", "/echo/me")
     assert (answer.status_code, answer.json()["type"]) == (405, "/problems/method-not-allowed")
+
+
+def test_a_hot_route_costs_nothing_of_the_framework() -> None:
+    class Unwanted(FastAPI):
+        async def __call__(self, *_: Any) -> None:
+            raise AssertionError("the framework was asked")
+
+    past_fastapi = FrontDoor(Unwanted(), [HOT], lambda *_: None)
+    assert ask(past_fastapi, "POST", "/echo/me").status_code == 200
+
+
+def test_the_booking_systems_hottest_questions_are_hot(tmp_path: Path) -> None:
+    settings = Settings("postgresql://unused", "redis://unused", "smtp://unused", tmp_path / "key")
+    scopes = [
+        {"method": "GET", "path": f"/v1/doctors/{uuid4()}/agenda"},
+        {"method": "POST", "path": "/v1/appointments"},
+    ]
+    door = create_app(settings)
+    assert [route.path for scope in scopes if (route := door.hot_route(scope))] == [
+        "/v1/doctors/{doctor_id}/agenda",
+        "/v1/appointments",
+    ]

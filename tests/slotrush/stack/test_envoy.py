@@ -104,9 +104,9 @@ def test_a_dead_replica_gets_no_requests(front: Front, wait_for: WaitFor) -> Non
     assert {ask(client) for _ in range(20)} == {(200, "b")}
 
 
-@pytest.mark.parametrize("status", [409, 429, 500, 503])
-def test_what_a_replica_answers_is_passed_on_once(front: Front, status: int) -> None:
-    assert ask(front.connect(), f"/?{status}")[0] == status
+def test_what_a_replica_answers_is_passed_on(front: Front) -> None:
+    client = front.connect()
+    assert [ask(client, f"/?{status}")[0] for status in (409, 429, 500, 503)] == [409, 429, 500, 503]
 
 
 def test_a_proxy_that_dies_leaves_the_port_to_the_other(front: Front) -> None:

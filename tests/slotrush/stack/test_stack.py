@@ -51,14 +51,7 @@ def test_two_stacks_live_beside_each_other_and_leave_nothing(own_a_stack: Any, w
     assert second.leftovers() == []
 
 
-def test_sigterm_leaves_nothing(own_a_stack: Any, wait_for: WaitFor) -> None:
-    owner = own_a_stack("only")
-    owner.read_facts()
-    owner.end(signal.SIGTERM)
-    wait_for(lambda: not owner.leftovers(), "cleaning up after SIGTERM")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_end_in_the_middle_of_the_start_leaves_nothing(own_a_stack: Any, wait_for: WaitFor, number: int) -> None:
     owner = own_a_stack("only")
     wait_for(lambda: any(owner.temporary.glob("*/endpoints")), "the start of the proxies")
