@@ -55,7 +55,7 @@ class Patient(BookingUser):
         self.doctor, self.specialty = self.course.doctor_ids[mine], self.course.specialties[mine]
 
     def on_start(self) -> None:
-        gevent.sleep(uniform(self.me.own_seed, Purpose.CONNECT))
+        gevent.sleep(uniform(self.me.own_seed, Purpose.CONNECT))  # Locust spawns a second's users at once
         if not self.browse():
             self.course.unreachable += 1
             raise StopUser

@@ -1,23 +1,39 @@
 """The command line: options, help and exit codes. What the commands do is elsewhere."""
 
 import signal
-import sys
 from contextlib import closing
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from slotrush import errors, race
 from slotrush.errors import BadInputError, SlotrushError
 from slotrush.report.verdict import Kind
 
+complaints = Console(stderr=True)
+
+
+class Commands(TyperGroup):
+    """The commands, whose errors become one message and an exit code; Typer does the same for wrong options."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complaints.print("interrupted")
+            raise typer.Exit(errors.EXIT_INTERRUPTED) from None
+        except SlotrushError as error:
+            complaints.print(f"[red]error[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+            raise typer.Exit(error.exit_code) from None
+
+
 app = typer.Typer(
     name="slotrush",
+    cls=Commands,
     help="Load-test and capacity-planning harness for a medical-appointment booking system.",
     no_args_is_help=True,
     add_completion=False,
@@ -25,7 +41,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 console = Console()
-complaints = Console(stderr=True)
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder under results/, or its run.sqlite.")]
 Patients = Annotated[int, typer.Option(help="Patients who race.")]
@@ -171,6 +186,11 @@ def audit(run: RunFolder) -> None:
 @app.command()
 def report(run: RunFolder) -> None:
     """Write summary.json and the reports of a run again."""
+    from slotrush.runs import record  # noqa: PLC0415
+
+    record.open_record(run).close()
+    if not run.is_dir() and run.name != record.RECORD_NAME:
+        raise BadInputError(f"run {run}", f"its name is not {record.RECORD_NAME}", "Name the run's folder")
     run_dir = run if run.is_dir() else run.parent
     race.conclude(run_dir, lambda step: console.print(step, highlight=False))
     _conclude(run_dir)
@@ -209,25 +229,8 @@ def _conclude(run_dir: Path) -> None:
     raise typer.Exit(EXIT_CODES[kind])
 
 
-def main() -> NoReturn:
-    """Run the command and exit: 0 fine, 1 failed verdict, 2 bad input, 4 invalid run, 130 interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
-    try:
-        code = app(standalone_mode=False)
-    except KeyboardInterrupt:
-        complaints.print("interrupted")
-        sys.exit(errors.EXIT_INTERRUPTED)
-    except click.exceptions.Abort:
-        sys.exit(errors.EXIT_INTERRUPTED)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(errors.EXIT_BAD_INPUT)
-    except SlotrushError as error:
-        complaints.print(f"[red]error[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
-    sys.exit(code)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def main() -> None:
+    """Run the command and exit: 0 fine, 1 failed verdict, 2 bad input, 3 undecided, 4 invalid run, 130 interrupted."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    app()

@@ -27,6 +27,7 @@ from slotrush.runs import record
 from slotrush.stack import Stack, StackOptions, StackUrls
 from slotrush.swarm import health
 from slotrush.swarm.start import Swarm, SwarmOptions
+from slotrush.targets import check_target
 
 STOP_GRACE_S: Final = 30.0
 SNAPSHOT_WAIT_S: Final = 300.0
@@ -96,6 +97,7 @@ def check(options: RaceOptions) -> limits.Limits:
             "Name its URL and the file of its sessions, or neither to start a stack",
         )
     if options.host is not None:
+        check_target(options.host, options.allow_list)
         return limits.check(options.patients, options.workers, proxies=0, replicas=0)
     return limits.check(options.patients, options.workers, options.proxies, options.replicas)
 

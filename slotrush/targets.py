@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from slotrush.errors import BadInputError
 
+DEFAULT_LIST: Final = Path("targets.toml")
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _KEYS: Final = {"url", "reason", "until"}
 _LIST_MEND: Final = 'Write it as [[target]] tables, each with url = "https://host:port"'
@@ -47,12 +48,16 @@ class AllowedTarget:
 
 
 def check_target(url: str, allow_list: Path | None) -> None:
-    """Raises BadInputError unless `url` is on a loopback address or on the allow-list."""
+    """Raises BadInputError unless `url` is on a loopback address or on the allow-list.
+
+    Without an `allow_list` it is `targets.toml` in the current folder, if there is one.
+    """
     origin = parse_origin(url, thing="target")
     if is_loopback(origin.host):
         return
-    allowed = [] if allow_list is None else read_allow_list(allow_list)
-    check_allowed(origin, allowed, str(allow_list or "an allow-list"), datetime.now(UTC).astimezone().date())
+    path = allow_list or DEFAULT_LIST
+    allowed = read_allow_list(path) if allow_list is not None or path.exists() else []
+    check_allowed(origin, allowed, str(path), datetime.now(UTC).astimezone().date())
 
 
 def check_allowed(origin: Origin, allowed: list[AllowedTarget], list_name: str, today: date) -> None:
@@ -61,8 +66,8 @@ def check_allowed(origin: Origin, allowed: list[AllowedTarget], list_name: str, 
     if not entries:
         raise BadInputError(
             "target",
-            f"{origin} is not on this machine, and not named in {list_name}",
-            f'If you may load that server, put it there ([[target]] url = "{origin}") and pass the file',
+            f"{origin} is not on this machine, and not named in the allow-list {list_name}",
+            f'If you may load that server, write it there: [[target]] url = "{origin}"',
         )
     if all(entry.until is not None and entry.until < today for entry in entries):
         raise BadInputError(

@@ -62,5 +62,9 @@ def services_of(request: Request) -> Services:
     return services
 
 
-Use = Annotated[Services, Depends(services_of)]
+async def _services(request: Request) -> Services:
+    return services_of(request)  # FastAPI runs dependencies that are not coroutines in threads
+
+
+Use = Annotated[Services, Depends(_services)]
 """A parameter of an endpoint that is given the services."""

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from slotrush.stack.ports import HOST
-from slotrush.stack.process import Command
+from slotrush.stack.process import NICENESS_OF_BACKGROUND, Command
 
-NOTIFIER_NICENESS: Final = 15
 _TIMEOUT_S: Final = 2.0
 
 
@@ -30,7 +29,7 @@ def replica(number: int, port: int, environment: Mapping[str, str]) -> Command:
 
 def notifier(environment: Mapping[str, str]) -> Command:
     arguments = [sys.executable, "-m", "target_app.notifications.worker"]
-    return Command("notifier", "notifier", arguments, environment, niceness=NOTIFIER_NICENESS)
+    return Command("notifier", "notifier", arguments, environment, niceness=NICENESS_OF_BACKGROUND)
 
 
 def ready(url: str) -> bool:

@@ -1,10 +1,9 @@
 """One process of the stack: started so that it cannot outlive its owner, watched, and ended."""
 
-import ctypes
 import os
-import resource
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from slotrush.errors import StackError
+from slotrush.stack import tie
 
-_PR_SET_PDEATHSIG: Final = 1
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LOG_TAIL_BYTES: Final = 4096
 _LOG_TAIL_LINES: Final = 12
 _POLL_S: Final = 0.02
 _READY_POLL_S: Final = 0.05
+
+
+NICENESS: Final = 4
+"""Of every part, unless it asks for more: on a shared machine the load generator goes first, or it measures itself."""
+NICENESS_OF_BACKGROUND: Final = 19
+"""Of the parts that nobody waits for."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Command:
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     user: int | None = None
-    niceness: int = 0
+    niceness: int = NICENESS
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     """Sent by the kernel when the owner dies."""
@@ -78,29 +82,18 @@ def spawn(command: Command, log: Path, folder: Path) -> Process:
     The kernel ties the child to the *thread* that calls this: it must live as long as the stack.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    owner = os.getpid()
-    as_other_user = {} if command.user is None else {"user": command.user, "extra_groups": ()}
-
-    def tie_to_owner() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, int(command.death_signal), 0, 0, 0)
-        if os.getppid() != owner:  # the owner died before the tie was made
-            os._exit(1)
-        _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
-        if command.niceness:
-            os.nice(command.niceness)
-
+    user = tie.SAME_USER if command.user is None else command.user
+    tied = [sys.executable, "-I", "-S", tie.__file__]
+    tied += [str(number) for number in (os.getpid(), int(command.death_signal), command.niceness, user)]
     with log.open("ab") as output:
         popen = subprocess.Popen(
-            command.arguments,
+            [*tied, *command.arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
             env=dict(command.environment) or None,
             start_new_session=True,
-            preexec_fn=tie_to_owner,  # noqa: PLW1509 - it takes no lock, so no thread can hold one
-            **as_other_user,  # type: ignore[call-overload]
         )
     return Process(command, popen, log)
 

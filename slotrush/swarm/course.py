@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from gevent.event import Event
 
@@ -13,9 +12,6 @@ from slotrush.swarm.health import resident_bytes
 from slotrush.swarm.recorder import Recorder, now_us
 from slotrush.swarm.sessions import Session, read_bank
 from slotrush.swarm.standings import Lineup, Report
-
-CONNECT_SPREAD_S: Final = 1.0
-"""Locust spawns in batches of one second; patients spread their connecting over that second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The generator watches itself: a load generator that is late measures itself, not the target."""
 
 import gc
-import json
 import os
 import sqlite3
 import time
@@ -127,12 +126,6 @@ def invalid_reasons(times: GeneratorTimes) -> tuple[str, ...]:
     if times.dropped:
         reasons.append(f"{times.dropped} arrivals were due and never started")
     return tuple(reasons)
-
-
-def read_base(record: sqlite3.Connection) -> dict[str, int]:
-    """Each worker's resident set before its first patient, in bytes: the 'base' events of its part."""
-    found = (json.loads(detail) for (detail,) in record.execute("SELECT detail FROM events WHERE name = 'base'"))
-    return {base["worker"]: base["rss_bytes"] for base in found}
 
 
 def read_times(record: sqlite3.Connection) -> GeneratorTimes | None:

@@ -9,6 +9,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -20,11 +21,13 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import LocalRunner, MasterRunner, Runner, WorkerRunner
 
-from slotrush.errors import SlotrushError
+from slotrush.errors import BadInputError, SlotrushError
+from slotrush.runs import record
 from slotrush.swarm.course import Course, Entrant
 from slotrush.swarm.master import Master
 from slotrush.swarm.process import PARENT_VARIABLE, die_with
 from slotrush.swarm.sessions import read_bank
+from slotrush.swarm.sizes import require_not_negative, require_positive
 from slotrush.swarm.standings import Lineup, RaceOptions, Report
 from slotrush.swarm.worker import Worker
 from slotrush.targets import check_target
@@ -61,9 +64,10 @@ def install(doctors: Doctors) -> None:
     """Make this locustfile a race: `doctors` plays one doctor, in a greenlet of its own."""
     if parent := os.environ.pop(PARENT_VARIABLE, ""):
         die_with(int(parent))
-    parent_of_workers = os.getpid()
 
     def add_options(parser: LocustArgumentParser) -> None:
+        # Workers are forked after this. At the fork, because one waits for minutes for a master that has ended.
+        os.register_at_fork(after_in_child=partial(die_with, os.getpid()))
         parser.add_argument("--sessions", default="", help="the session bank: signed-in patients and doctors (JSON)")
         parser.add_argument("--patients", type=int, default=20_000, help="how many race, if --users is not given")
         parser.add_argument("--slots", type=int, default=5_000, help="how many slots the doctors publish in all")
@@ -80,10 +84,7 @@ def install(doctors: Doctors) -> None:
         options = environment.parsed_options
         assert options is not None
         environment.dispatcher_class = InWorkerOrder
-        if isinstance(runner, WorkerRunner):
-            if os.getpid() != parent_of_workers:
-                die_with(parent_of_workers)
-        else:
+        if not isinstance(runner, WorkerRunner):
             options.num_users = options.num_users or options.patients
             options.spawn_rate = options.spawn_rate or min(1000, options.num_users)
             if options.headless:
@@ -98,6 +99,12 @@ def install(doctors: Doctors) -> None:
 
 def race_options(host: str | None, options: Namespace, patients: int) -> RaceOptions:
     """The sizes of the race, checked. Raises BadInputError."""
+    if not options.sessions:
+        raise BadInputError("--sessions", "no session bank is named", "Name the file of signed-in patients and doctors")
+    require_positive(patients=patients, slots=options.slots)
+    require_not_negative(doctors=options.doctors, drop_window_s=options.drop_window_s)
+    if options.run_dir and record.part_paths(Path(options.run_dir)):
+        raise BadInputError(f"--run-dir {options.run_dir}", "a race is recorded there already", "Name another folder")
     bank = read_bank(Path(options.sessions))
     doctors = options.doctors or bank.doctor_count
     bank.require(patients, doctors)

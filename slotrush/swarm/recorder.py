@@ -119,6 +119,8 @@ class Recorder:
     def __init__(self, worker: str, part: sqlite3.Connection | None) -> None:
         self.worker = worker
         self._part = part
+        if part is not None:  # a checkpoint waits for the disk; closing makes one
+            part.execute("PRAGMA wal_autocheckpoint = 0")
         self._endpoints: dict[str, Endpoint] = {}
         self._closed: list[Cell] = []
         self._unwritten: list[Cell] = []

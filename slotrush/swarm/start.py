@@ -13,14 +13,17 @@ from typing import Final
 
 import slotrush
 from slotrush.errors import BadInputError, StackError
+from slotrush.runs import record
 from slotrush.swarm.process import PARENT_VARIABLE
 from slotrush.swarm.sessions import read_bank
+from slotrush.swarm.sizes import require_not_negative, require_positive
 from slotrush.targets import check_target
 
 REPOSITORY: Final = Path(slotrush.__file__).parents[1]
 LOCUSTFILE: Final = REPOSITORY / "locustfiles" / "race.py"
 LOG_NAME: Final = "swarm.log"
 _START_LIMIT_S: Final = 60.0
+_REAP_LIMIT_S: Final = 10.0
 _PORT_TRIES: Final = 3
 _PORT_LOST: Final = "was busy. Close any applications"
 
@@ -91,6 +94,7 @@ class Swarm:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._wait(_REAP_LIMIT_S)
 
     def _launch(self) -> "subprocess.Popen[bytes]":
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
@@ -127,11 +131,17 @@ class Swarm:
 
 
 def check(options: SwarmOptions) -> None:
-    """Raises BadInputError when a count is not positive, the target not allowed, or the session bank too small."""
-    for name in ("patients", "slots", "doctors", "drop_window_s", "workers", "connect_rate_per_s"):
-        value = getattr(options, name)
-        if value <= 0 and not (name == "drop_window_s" and value == 0):
-            raise BadInputError(f"--{name.replace('_', '-')} {value}", "it must be positive", "Give a larger number")
+    """Raises BadInputError for a count, a run folder, a target or a session bank that cannot be used."""
+    require_positive(
+        patients=options.patients,
+        slots=options.slots,
+        doctors=options.doctors,
+        workers=options.workers,
+        connect_rate_per_s=options.connect_rate_per_s,
+    )
+    require_not_negative(drop_window_s=options.drop_window_s)
+    if record.part_paths(options.run_dir):
+        raise BadInputError(f"run folder {options.run_dir}", "a race is recorded there already", "Name another folder")
     check_target(options.base_url, options.allow_list)
     read_bank(options.sessions).require(options.patients, options.doctors)
 

@@ -83,7 +83,7 @@ class Worker:
     def _report(self) -> None:
         times_ms: Counter[int] = Counter()
         for cell in self._recorder.take_cells():
-            counts = Counter(bucket_response_time(time_us / 1000) for time_us in cell.response_us)
+            counts = rounded_ms(cell)
             add_to_stats(self._environment.stats, cell, counts)
             times_ms.update(counts)
         self._runner.send_message("report", self.course.report(times_ms).as_message())
@@ -91,6 +91,11 @@ class Worker:
     def _write(self) -> None:
         self._recorder.take_cells()
         self._recorder.flush_latency()
+
+
+def rounded_ms(cell: Cell) -> Counter[int]:
+    """How many response times there were, by ms, rounded as Locust rounds: enough for its UI and for live figures."""
+    return Counter(bucket_response_time(time_us / 1000) for time_us in cell.response_us)
 
 
 def add_to_stats(stats: RequestStats, cell: Cell, counts_ms: Counter[int]) -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from target_app.agenda import queries
+from target_app.encoding import to_json
 from target_app.front_door import Answer, Call, HotRoute
 from target_app.idempotency import Key, reused
 from target_app.identity.access import SECURITY, Doctor, principal_of
@@ -81,15 +82,14 @@ router.routes.append(
 )
 
 
-@router.post("/v1/slots", status_code=201, summary="Publish slots")
-async def publish_slots(
-    services: Use, doctor: Doctor, key: Key, publication: Publication, response: Response
-) -> Published:
+@router.post("/v1/slots", status_code=201, response_model=Published, summary="Publish slots")
+async def publish_slots(services: Use, doctor: Doctor, key: Key, publication: Publication) -> Response:
     """All of them or none: they may overlap neither each other nor slots that the doctor already has."""
     times = [(slot.starts_at, slot.starts_at + timedelta(minutes=slot.minutes)) for slot in publication.slots]
     past = [start for start, _ in times if start <= datetime.now(UTC)]
     if past:
         raise Problem(422, "slot-in-the-past", "A slot must begin in the future", f"{past[0].isoformat()} is past.")
+    replayed = False
     try:
         rows = await queries.publish(services.pool, doctor.id, times, key)
     except asyncpg.ExclusionViolationError as error:
@@ -98,13 +98,14 @@ async def publish_slots(
             raise Problem(409, "slot-overlap", "A slot overlaps another of yours") from error
         if not _same(rows, times):
             raise reused() from error
-        response.headers["idempotency-replayed"] = "true"
+        replayed = True
     except asyncpg.ForeignKeyViolationError as error:
         raise Problem(403, "forbidden", "Only a registered doctor may publish slots") from error
     services.board.published(doctor.id)
     services.feed.published(doctor.id)
-    slots = [Slot(id=str(row["id"]), starts_at=row["starts_at"], minutes=row["minutes"]) for row in rows]
-    return Published(created=len(slots), slots=slots)
+    body = to_json({"created": len(rows), "slots": [dict(row) for row in rows]})
+    headers = {"idempotency-replayed": "true"} if replayed else None
+    return Response(body, 201, headers, "application/json")
 
 
 def _same(rows: Sequence[Any], times: Sequence[tuple[datetime, datetime]]) -> bool:

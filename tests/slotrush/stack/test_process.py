@@ -47,14 +47,15 @@ def test_a_part_dies_with_its_owner_even_when_it_runs_as_another_user(tmp_path: 
 import signal, time
 from pathlib import Path
 from slotrush.stack.process import Command, spawn
-part = spawn(Command("postgres", "part", ["sleep", "1000"], user=65534), Path({str(tmp_path / "log")!r}), Path("/"))
+sleeper = Command("postgres", "part", ["/bin/sleep", "1000"], user=65534)
+part = spawn(sleeper, Path({str(tmp_path / "log")!r}), Path("/"))
 print(part.pid, flush=True)
 signal.pause()
 """
     with subprocess.Popen([sys.executable, "-c", owner], stdout=subprocess.PIPE, text=True) as popen:
         assert popen.stdout is not None
         part = int(popen.stdout.readline())
-        assert psutil.Process(part).uids().real == 65534
+        wait_for(lambda: psutil.Process(part).uids().real == 65534, "the change of user")
         popen.kill()
     wait_for(lambda: process.start_ticks(part) is None, "the death of the part")
 
@@ -64,19 +65,33 @@ def test_a_part_can_be_made_nice(spawn: Spawn, wait_for: WaitFor) -> None:
     wait_for(lambda: psutil.Process(part.pid).nice() == 15, "the niceness")
 
 
-def test_a_part_may_open_as_many_files_as_the_system_allows(spawn: Spawn) -> None:
+def test_where_sessions_share_the_processor_the_session_is_made_nice(spawn: Spawn, wait_for: WaitFor) -> None:
+    if not Path("/proc/self/autogroup").exists():
+        pytest.skip("this kernel does not group processes by session")
+    group = Path(f"/proc/{spawn(python(SLEEPER, niceness=7)).pid}/autogroup")
+    wait_for(lambda: group.read_text().split()[-1] == "7", "the niceness of the group")
+
+
+def test_a_part_may_open_as_many_files_as_the_system_allows(spawn: Spawn, wait_for: WaitFor) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1000), hard))
     try:
         part = spawn(python(SLEEPER))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert psutil.Process(part.pid).rlimit(psutil.RLIMIT_NOFILE) == (hard, hard)
+    limits = psutil.Process(part.pid)
+    wait_for(lambda: limits.rlimit(psutil.RLIMIT_NOFILE) == (hard, hard), "the higher limit")
 
 
 def test_a_dead_part_is_named_with_its_last_words(spawn: Spawn) -> None:
     part = spawn(python("print('the disk is full'); raise SystemExit(3)"))
     with pytest.raises(StackError, match=r"part ended with status 3(.|\n)*the disk is full"):
+        process.wait_exit(part, 30)
+
+
+def test_a_program_that_is_not_there_is_named(spawn: Spawn) -> None:
+    part = spawn(Command("app", "part", ["/no/such/program"]))
+    with pytest.raises(StackError, match="/no/such/program cannot be started: No such file"):
         process.wait_exit(part, 30)
 
 
