@@ -53,6 +53,7 @@ class Patient(BookingUser):
         self.booking = BookingClient(target_of(self.course), self.me.session)
         mine = doctor_of(self.me.index, self.course.options.doctors)
         self.doctor, self.specialty = self.course.doctor_ids[mine], self.course.specialties[mine]
+        self.other = self.course.doctor_ids[(mine + 1) % len(self.course.doctor_ids)]
 
     def on_start(self) -> None:
         gevent.sleep(uniform(self.me.own_seed, Purpose.CONNECT))  # Locust spawns a second's users at once
@@ -62,10 +63,10 @@ class Patient(BookingUser):
         self.course.connected += 1
 
     def browse(self) -> bool:
-        """Look for doctors and at the agenda of mine; tells whether both were answered."""
+        """Look for doctors, compare another's agenda with mine; tells whether all was answered."""
         for look in range(READ_TRIES):
             found = self.booking.search(self.specialty, now_us()) is not None
-            if found and self.booking.agenda(self.doctor, now_us()) is not None:
+            if found and all(self.booking.agenda(doctor, now_us()) is not None for doctor in (self.other, self.doctor)):
                 return True
             gevent.sleep(pause_s(self.me.own_seed, look, 0.5, 1.5))
         return False

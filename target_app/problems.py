@@ -19,6 +19,7 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
                     "title": "The slot is taken",
                     "status": 409,
                     "detail": "Another patient holds this slot. Read the agenda again and choose another.",
+                    "free": 3,
                 }
             }
         },

@@ -35,6 +35,12 @@ class LoadedAgenda:
     slots: Sequence[LoadedSlot]
 
 
+class _Held(NamedTuple):
+    doctor_id: UUID
+    patient_id: UUID
+    known_at_s: float
+
+
 @dataclass(slots=True)
 class _Agenda:
     loaded_at_s: float
@@ -42,6 +48,8 @@ class _Agenda:
     slots: list[tuple[UUID, bytes]]
     """Each slot's id and JSON."""
     body: bytes | None = None
+    free: int = 0
+    """How many of the slots are free; counts for as long as `body` does."""
 
 
 @dataclass(slots=True)
@@ -65,7 +73,7 @@ class Board:
     ) -> None:
         self._load, self._hears, self._now_s = load, hears, now_s
         self._agendas: dict[UUID, _Agenda] = {}
-        self._holders: dict[UUID, tuple[UUID, float]] = {}
+        self._holders: dict[UUID, _Held] = {}
         self._loading: dict[UUID, _Loading] = {}
 
     async def agenda(self, doctor_id: UUID) -> bytes | None:
@@ -75,25 +83,26 @@ class Board:
             agenda = await self._fresh(doctor_id)
             if agenda is None:
                 return None
-        if agenda.body is None:
-            free = [json for slot_id, json in agenda.slots if slot_id not in self._holders]
-            agenda.body = b'%b"total":%d,"free":%d,"slots":[%b]}' % (
-                agenda.head,
-                len(agenda.slots),
-                len(free),
-                b",".join(free),
-            )
-        return agenda.body
+        return self._body(agenda)
+
+    def free(self, slot_id: UUID) -> int | None:
+        """How many slots are free in the agenda that a taken slot belongs to; None when it is not known."""
+        held = self._holders.get(slot_id)
+        agenda = self._agendas.get(held.doctor_id) if held else None
+        if agenda is None or self._now_s() - agenda.loaded_at_s > self._staleness_s():
+            return None
+        self._body(agenda)
+        return agenda.free
 
     def holder(self, slot_id: UUID) -> UUID | None:
         """The patient who is known to have the slot; None when it may be free."""
         held = self._holders.get(slot_id)
-        if held is None or self._now_s() - held[1] > self._staleness_s():
+        if held is None or self._now_s() - held.known_at_s > self._staleness_s():
             return None
-        return held[0]
+        return held.patient_id
 
     def took(self, doctor_id: UUID, slot_id: UUID, patient_id: UUID) -> None:
-        self._change(doctor_id, lambda: self._hold(slot_id, patient_id))
+        self._change(doctor_id, lambda: self._hold(doctor_id, slot_id, patient_id))
 
     def freed(self, doctor_id: UUID, slot_id: UUID) -> None:
         self._change(doctor_id, lambda: self._holders.pop(slot_id, None))
@@ -124,11 +133,23 @@ class Board:
         if loading := self._loading.get(doctor_id):
             loading.changes.append(apply)
 
-    def _hold(self, slot_id: UUID, patient_id: UUID) -> None:
+    def _body(self, agenda: _Agenda) -> bytes:
+        if agenda.body is None:
+            free = [json for slot_id, json in agenda.slots if slot_id not in self._holders]
+            agenda.free = len(free)
+            agenda.body = b'%b"total":%d,"free":%d,"slots":[%b]}' % (
+                agenda.head,
+                len(agenda.slots),
+                agenda.free,
+                b",".join(free),
+            )
+        return agenda.body
+
+    def _hold(self, doctor_id: UUID, slot_id: UUID, patient_id: UUID) -> None:
         if len(self._holders) >= HOLDERS_MAX:
             self._holders.clear()
             self._agendas.clear()
-        self._holders[slot_id] = (patient_id, self._now_s())
+        self._holders[slot_id] = _Held(doctor_id, patient_id, self._now_s())
 
     async def _fresh(self, doctor_id: UUID) -> _Agenda | None:
         """Load the agenda; whoever else asks meanwhile waits for the same load."""
@@ -159,7 +180,7 @@ class Board:
             if slot.holder is None:
                 self._holders.pop(slot.id, None)
             else:
-                self._hold(slot.id, slot.holder)
+                self._hold(doctor_id, slot.id, slot.holder)
         agenda = self._agendas[doctor_id] = _Agenda(
             loaded_at_s,
             b'{"doctor_id":"%b","price_cents":%d,' % (str(doctor_id).encode(), loaded.price_cents),

@@ -26,12 +26,14 @@ class Outcome(NamedTuple):
     replayed: bool
 
 
-def taken() -> Problem:
+def taken(free: int | None) -> Problem:
+    """`free`: how many slots the doctor still has, so that nobody asks for an agenda that is sold out."""
     return Problem(
         409,
         "slot-taken",
         "The slot is taken",
         "Another patient holds this slot. Read the agenda again and choose another.",
+        **({} if free is None else {"free": free}),
     )
 
 
@@ -47,7 +49,7 @@ async def request(services: Services, patient: UUID, slot: UUID, key: str) -> Ou
         if holder is not None and holder != patient:
             metrics.EARLY_ANSWERS.inc()
             metrics.booking("taken").inc()
-            raise taken()
+            raise taken(board.free(slot))
         first = services.being_booked.get(slot)
         if first is None:
             break
@@ -83,7 +85,7 @@ async def _decide(services: Services, patient: UUID, slot: UUID, key: str) -> Ou
             raise Problem(409, "slot-past", "The slot has begun already", "Choose a later one.")
         if why["holder"] is not None:
             services.board.took(why["slot_doctor"], slot, why["holder"])
-            raise taken()
+            raise taken(services.board.free(slot))
         if why["elsewhere"]:
             raise Problem(
                 409,

@@ -190,3 +190,22 @@ def test_a_replica_that_may_have_missed_changes_forgets(board: Board, database: 
         assert await free(board) == [second]
 
     asyncio.run(change())
+
+
+def test_a_taken_slot_tells_how_many_are_left_while_that_is_known(
+    board: Board, database: Database, clock: Clock
+) -> None:
+    first, second = database.slots
+
+    async def sell() -> None:
+        board.took(DOCTOR, first, PATIENT)
+        assert board.free(first) is None  # nobody has looked at the agenda
+        await free(board)
+        board.took(DOCTOR, first, PATIENT)
+        assert board.free(first) == 1
+        board.took(DOCTOR, second, OTHER)
+        assert board.free(first) == 0
+        clock.now_s += STALENESS_S + 0.01
+        assert board.free(first) is None
+
+    asyncio.run(sell())

@@ -45,6 +45,7 @@ def test_a_taken_slot_is_refused_and_leaves_the_agenda(
         return [slot["id"] for slot in agenda["slots"]]
 
     assert eventually(lambda: free() == [second])
+    assert eventually(lambda: book(rival, first).json().get("free") == 1)
 
 
 def test_of_many_who_want_one_slot_at_once_exactly_one_gets_it(stack: Any, publish: Publish, accounts: Any) -> None:
