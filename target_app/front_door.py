@@ -9,18 +9,21 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
-from target_app.problems import Problem, unexpected
+from target_app.problems import MEDIA_TYPE, Problem, invalid, unexpected
 
+Model = TypeVar("Model", bound=BaseModel)
 log = logging.getLogger(__name__)
 BODY_BYTES_MAX: Final = 65_536
 JSON: Final = (b"content-type", b"application/json")
+PROBLEM: Final = (b"content-type", MEDIA_TYPE.encode())
 
 
 class Call(Request):
@@ -64,21 +67,25 @@ class HotRoute(APIRoute):
         else:
             await super().handle(scope, receive, send)
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Answer and return the status."""
         endpoint: Callable[[Call], Awaitable[Answer]] = self.endpoint
         try:
             status, body, headers = await endpoint(Call(scope, receive))
         except Problem as problem:
-            await problem.response()(scope, receive, send)
-            return
+            status, body, headers = problem.status, problem.body(), problem.headers
+            content_type = PROBLEM
+        else:
+            content_type = JSON
         await send(
             {
                 "type": "http.response.start",
                 "status": status,
-                "headers": [JSON, (b"content-length", b"%d" % len(body)), *headers],
+                "headers": [content_type, (b"content-length", b"%d" % len(body)), *headers],
             }
         )
         await send({"type": "http.response.body", "body": body})
+        return status
 
 
 class FrontDoor:
@@ -99,6 +106,20 @@ class FrontDoor:
             await self.app(scope, receive, send)
             return
         started_s = time.perf_counter()
+        route = self.hot_route(scope)
+        if route is None:
+            template, status = await self._through_the_framework(scope, receive, send)
+        else:
+            template, scope["app"] = route.path, self.app
+            try:
+                status = await route.answer(scope, receive, send)
+            except Exception:
+                log.exception("%s %s failed", scope["method"], scope["path"])
+                status = 500
+                await unexpected().response()(scope, receive, send)
+        self._observe(scope["method"], template, status, time.perf_counter() - started_s)
+
+    async def _through_the_framework(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, int]:
         status = 500
 
         async def watched(message: Message) -> None:
@@ -107,20 +128,11 @@ class FrontDoor:
                 status = message["status"]
             await send(message)
 
-        route = self.hot_route(scope)
         try:
-            if route is None:
-                await self.app(scope, receive, watched)
-            else:
-                scope["app"] = self.app
-                await route.answer(scope, receive, watched)
-        except Exception:
+            await self.app(scope, receive, watched)
+        except Exception:  # which the framework has answered
             log.exception("%s %s failed", scope["method"], scope["path"])
-            if route is not None:
-                await unexpected().response()(scope, receive, send)
-        finally:
-            template = route.path if route else getattr(scope.get("route"), "path", "unmatched")
-            self._observe(scope["method"], template, status, time.perf_counter() - started_s)
+        return getattr(scope.get("route"), "path", "unmatched"), status
 
     def hot_route(self, scope: Scope) -> HotRoute | None:
         """The hot route that answers, whose path parameters are then in the scope."""
@@ -140,3 +152,33 @@ def as_id(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise Problem(404, "not-found", "There is no such thing", f"{text!r} is not an id.") from error
+
+
+def body_as(model: type[Model], body: bytes) -> Model:
+    """The request's body as what it must be. Raises Problem 422 with everything that is wrong with it."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(
+            [
+                {"at": "/".join(str(part) for part in ("body", *each["loc"])), "problem": each["msg"]}
+                for each in error.errors()
+            ]
+        ) from error
+
+
+def body_of(model: type[BaseModel], example: object) -> dict[str, Any]:
+    """The body of a hot route for the OpenAPI document, self-contained: FastAPI lists only models that it parses."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def inlined(part: Any) -> Any:
+        if isinstance(part, list):
+            return [inlined(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return inlined(definitions[part["$ref"].removeprefix("#/$defs/")])
+        return {name: inlined(each) for name, each in part.items()}
+
+    return {"required": True, "content": {"application/json": {"schema": inlined(schema), "example": example}}}

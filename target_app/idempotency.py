@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Header
 
+from target_app.front_door import Call
 from target_app.problems import Problem
 
 KEY_LENGTH_MAX: Final = 255
@@ -21,6 +22,11 @@ def checked(key: str | None) -> str:
             " intended change and the same for each retry of it.",
         )
     return key
+
+
+def of(call: Call) -> str:
+    """The key of a hot route's request. Raises Problem 400."""
+    return checked((call.header(b"idempotency-key") or b"").decode("latin-1"))
 
 
 def reused() -> Problem:

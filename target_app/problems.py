@@ -33,17 +33,26 @@ class Problem(Exception):
     def __init__(self, status: int, reason: str, title: str, detail: str = "", **extra: Any) -> None:
         super().__init__(title)
         self.status, self.reason, self.title, self.detail, self.extra = status, reason, title, detail, extra
-        self.headers = {"retry-after": "1"} if status in (429, 503) else None
+        self.headers: tuple[tuple[bytes, bytes], ...] = ((b"retry-after", b"1"),) if status in (429, 503) else ()
+
+    def body(self) -> bytes:
+        content = {"type": f"/problems/{self.reason}", "title": self.title, "status": self.status}
+        if self.detail:
+            content["detail"] = self.detail
+        return orjson.dumps(content | self.extra)
 
     def response(self) -> Response:
-        body = {"type": f"/problems/{self.reason}", "title": self.title, "status": self.status}
-        if self.detail:
-            body["detail"] = self.detail
-        return Response(orjson.dumps(body | self.extra), self.status, self.headers, MEDIA_TYPE)
+        headers = {name.decode(): value.decode() for name, value in self.headers}
+        return Response(self.body(), self.status, headers, MEDIA_TYPE)
 
 
 def unexpected() -> Problem:
     return Problem(500, "internal-error", "Something went wrong on our side")
+
+
+def invalid(errors: list[dict[str, str]]) -> Problem:
+    """`errors`: what is wrong, each with where it is (`at`) and the `problem`."""
+    return Problem(422, "invalid-request", "The request is not valid", errors=errors)
 
 
 def install(app: FastAPI) -> None:
@@ -65,7 +74,7 @@ def install(app: FastAPI) -> None:
         errors = [
             {"at": "/".join(str(part) for part in each["loc"]), "problem": each["msg"]} for each in error.errors()
         ]
-        return Problem(422, "invalid-request", "The request is not valid", errors=errors).response()
+        return invalid(errors).response()
 
     async def on_unexpected(_: Request, __: Exception) -> Response:
         return unexpected().response()

@@ -5,10 +5,11 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from slotrush.stack.ports import HOST
-from slotrush.stack.process import NICENESS_OF_BACKGROUND, Command
+from slotrush.stack.process import BACKGROUND, Command
 
 _TIMEOUT_S: Final = 2.0
 
@@ -22,14 +23,16 @@ def migrate(environment: Mapping[str, str]) -> Command:
     return Command("app", "migrate", [sys.executable, "-m", "target_app.migrate"], environment)
 
 
-def replica(number: int, port: int, environment: Mapping[str, str]) -> Command:
+def replica(number: int, port: int, unix_socket: Path, environment: Mapping[str, str]) -> Command:
+    """Listens on a port for whoever asks it directly, and on a Unix socket for the proxies."""
     arguments = [sys.executable, "-m", "target_app.serve", "--host", HOST, "--port", str(port)]
+    arguments += ["--uds", str(unix_socket)]
     return Command("app", f"app-{number}", arguments, environment)
 
 
 def notifier(environment: Mapping[str, str]) -> Command:
     arguments = [sys.executable, "-m", "target_app.notifications.worker"]
-    return Command("notifier", "notifier", arguments, environment, niceness=NICENESS_OF_BACKGROUND)
+    return Command("notifier", "notifier", arguments, environment, policy=BACKGROUND)
 
 
 def ready(url: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from aiosmtpd.smtp import SMTP
 
 from slotrush.stack.ports import HOST, accepts_connections
-from slotrush.stack.process import NICENESS_OF_BACKGROUND, Command
+from slotrush.stack.process import BACKGROUND, Command
 
 EVENT_HEADER: Final = "X-Event-Id"
 _MAIL_BYTES_MAX: Final = 10 * 1024 * 1024
@@ -37,7 +37,7 @@ Row = tuple[str | None, str, int, str, str, bytes]
 
 def server(python: str, port: int, path: Path) -> Command:
     arguments = [python, "-m", "slotrush.stack.mailbox", "--host", HOST, "--port", str(port), "--path", str(path)]
-    return Command("mailbox", "mailbox", arguments, niceness=NICENESS_OF_BACKGROUND)
+    return Command("mailbox", "mailbox", arguments, policy=BACKGROUND)
 
 
 def ready(port: int) -> bool:

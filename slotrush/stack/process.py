@@ -19,10 +19,11 @@ _POLL_S: Final = 0.02
 _READY_POLL_S: Final = 0.05
 
 
-NICENESS: Final = 4
-"""Of every part, unless it asks for more: on a shared machine the load generator goes first, or it measures itself."""
-NICENESS_OF_BACKGROUND: Final = 19
-"""Of the parts that nobody waits for."""
+FOREGROUND: Final = os.SCHED_BATCH
+"""The kernel's scheduling policy of the parts that answer patients: whoever has work does all of it before the next one
+has its turn. Nothing is lost, as everybody waits anyway, and caches stay warm (sched(7))."""
+BACKGROUND: Final = os.SCHED_IDLE
+"""That of the parts that nobody waits for: they run when no other part wants to."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Command:
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     user: int | None = None
-    niceness: int = NICENESS
+    policy: int = FOREGROUND
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     """Sent by the kernel when the owner dies."""
@@ -50,7 +51,7 @@ class Trace:
 
 
 class Process:
-    """A running command, in its own session, with its output in a log file."""
+    """A running command, in a process group of its own, with its output in a log file."""
 
     def __init__(self, command: Command, popen: subprocess.Popen[bytes], log: Path) -> None:
         self.command, self.pid, self._popen, self._log = command, popen.pid, popen, log
@@ -84,7 +85,7 @@ def spawn(command: Command, log: Path, folder: Path) -> Process:
     log.parent.mkdir(parents=True, exist_ok=True)
     user = tie.SAME_USER if command.user is None else command.user
     tied = [sys.executable, "-I", "-S", tie.__file__]
-    tied += [str(number) for number in (os.getpid(), int(command.death_signal), command.niceness, user)]
+    tied += [str(number) for number in (os.getpid(), int(command.death_signal), command.policy, user)]
     with log.open("ab") as output:
         popen = subprocess.Popen(
             [*tied, *command.arguments],
@@ -93,7 +94,7 @@ def spawn(command: Command, log: Path, folder: Path) -> Process:
             stderr=subprocess.STDOUT,
             cwd=folder,
             env=dict(command.environment) or None,
-            start_new_session=True,
+            process_group=0,  # and not a session: the kernel would count each as much as all others (autogroup)
         )
     return Process(command, popen, log)
 

@@ -194,13 +194,14 @@ class Stack:
 
     def _start_front(self, folder: Path, port: int, urls: StackUrls, environment: dict[str, str]) -> None:
         ready: list[Callable[[], bool]] = []
+        unix_sockets = [folder / f"app-{number}.sock" for number in range(1, len(urls.replica_urls) + 1)]
         for number, url in enumerate(urls.replica_urls, start=1):
-            self._spawn(app.replica(number, int(url.rpartition(":")[2]), environment))
+            self._spawn(app.replica(number, int(url.rpartition(":")[2]), unix_sockets[number - 1], environment))
         self._spawn(app.notifier(environment))
         for number in range(1, self._options.proxies + 1):
             proxy = envoy.prepare(folder, number, port, self._ports.free(), self._options.replicas)
             if number == 1:
-                envoy.write_endpoints(proxy.endpoints, urls.replica_urls)
+                envoy.write_endpoints(proxy.endpoints, [f"unix://{path}" for path in unix_sockets])
             self._spawn(proxy.server())
             ready.append(proxy.ready)  # which implies that the replicas are
         process.wait_until("the replicas and proxies", self._parts, ready, _START_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Becomes another program, one that dies with its owner: `tie.py OWNER DEATH_SIGNAL NICENESS USER PROGRAM ARGUMENT…`
+"""Becomes another program, one that dies with its owner: `tie.py OWNER DEATH_SIGNAL POLICY USER PROGRAM ARGUMENT…`
 
 A program of its own instead of subprocess' `preexec_fn`, because with that Python runs its fork hooks in the owner,
 and a Ctrl-C that arrives meanwhile is lost. Run with -I -S to start in a few milliseconds; it imports nothing of ours.
@@ -10,19 +10,17 @@ import pwd
 import resource
 import signal
 import sys
-import time
 
 PR_SET_PDEATHSIG = 1
 SAME_USER = -1
-AUTOGROUP_TRIES = 40
 
 
 def main() -> None:
-    owner, death_signal, niceness, user = (int(word) for word in sys.argv[1:5])
+    owner, death_signal, policy, user = (int(word) for word in sys.argv[1:5])
     program, *arguments = sys.argv[5:]
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
-    be_nice(niceness)
+    os.sched_setscheduler(0, policy, os.sched_param(0))
     if user != SAME_USER:
         os.setgroups([])
         os.setgid(pwd.getpwuid(user).pw_gid)
@@ -37,22 +35,6 @@ def main() -> None:
         os.execv(program, [program, *arguments])
     except OSError as error:
         raise SystemExit(f"{program} cannot be started: {error.strerror}") from None
-
-
-def be_nice(niceness: int) -> None:
-    """Yield to others. Where the kernel groups processes by session (autogroup), niceness counts within a session only,
-    and it is the group that has to be nice (sched(7), "The autogroup feature")."""
-    os.nice(niceness)
-    for _ in range(AUTOGROUP_TRIES):
-        try:
-            with open("/proc/self/autogroup", "w") as group:  # noqa: PTH123  pathlib takes as long as all the rest
-                group.write(str(niceness))
-        except BlockingIOError:  # the kernel lets ordinary users do this ten times a second
-            time.sleep(0.05)
-        except OSError:
-            return
-        else:
-            return
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from typing import Final
 _MASK: Final = (1 << 64) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15
 _TURNS: Final = 1 << 20
+REACTION_US: Final = 250_000
+"""How long a person needs to react to what appears on a screen (Woods et al. 2015 measured a mean of 0.23 s)."""
 
 
 class Purpose(IntEnum):
@@ -46,8 +48,8 @@ def uniform(own_seed: int, purpose: Purpose, turn: int = 0) -> float:
 
 
 def arrival_offset_us(own_seed: int, window_s: float) -> int:
-    """How long after the drop this patient starts: uniform over the drop window, in µs."""
-    return int(uniform(own_seed, Purpose.ARRIVAL) * window_s * 1e6)
+    """How long after the drop this patient starts, in µs: the time to react, then uniform over the drop window."""
+    return REACTION_US + int(uniform(own_seed, Purpose.ARRIVAL) * window_s * 1e6)
 
 
 def choose(own_seed: int, turn: int, count: int) -> int:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from target_app.encoding import to_json
 
-STALENESS_S: Final = 5.0
+STALENESS_S: Final = 10.0
 """How far an agenda may be behind while the other replicas' changes are heard as they happen."""
 STALENESS_DEAF_S: Final = 0.25
 """The same while they are not heard."""

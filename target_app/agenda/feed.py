@@ -19,7 +19,7 @@ from target_app.agenda.board import Board
 from target_app.encoding import to_json
 
 log = logging.getLogger(__name__)
-GATHER_S: Final = 0.02
+GATHER_S: Final = 0.05
 BEAT_S: Final = 1.0
 DEAF_AFTER_S: Final = 3.0
 WAITING_MAX: Final = 100_000

@@ -5,18 +5,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import asyncpg
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
+from target_app import idempotency
 from target_app.agenda import queries
 from target_app.encoding import to_json
-from target_app.front_door import Answer, Call, HotRoute
-from target_app.idempotency import Key, reused
-from target_app.identity.access import SECURITY, Doctor, principal_of
+from target_app.front_door import Answer, Call, HotRoute, body_as, body_of
+from target_app.identity.access import SECURITY, principal_of, require
 from target_app.problems import RESPONSES, Problem
-from target_app.services import Use, services_of
+from target_app.services import services_of
 
 SLOTS_MAX: Final = 200
+_EXAMPLE: Final = {"slots": [{"starts_at": "2027-03-01T12:00:00Z", "minutes": 30}]}
 router = APIRouter(tags=["agenda"], responses=RESPONSES)
 
 
@@ -49,7 +50,7 @@ class Published(BaseModel):
 
 
 async def agenda(call: Call) -> Answer:
-    """The doctor's free slots with the price. An answer may be up to 5 s old; a booking is decided by the database."""
+    """The doctor's free slots with the price. An answer may be up to 10 s old; a booking is decided by the database."""
     services = services_of(call)
     principal_of(services.tokens, call.header(b"authorization"))
     body = await services.board.agenda(call.path_id("doctor_id"))
@@ -82,9 +83,12 @@ router.routes.append(
 )
 
 
-@router.post("/v1/slots", status_code=201, response_model=Published, summary="Publish slots")
-async def publish_slots(services: Use, doctor: Doctor, key: Key, publication: Publication) -> Response:
+async def publish_slots(call: Call) -> Answer:
     """All of them or none: they may overlap neither each other nor slots that the doctor already has."""
+    services = services_of(call)
+    doctor = require(principal_of(services.tokens, call.header(b"authorization")), "doctor")
+    key = idempotency.of(call)
+    publication = body_as(Publication, await call.whole_body())
     times = [(slot.starts_at, slot.starts_at + timedelta(minutes=slot.minutes)) for slot in publication.slots]
     past = [start for start, _ in times if start <= datetime.now(UTC)]
     if past:
@@ -97,15 +101,33 @@ async def publish_slots(services: Use, doctor: Doctor, key: Key, publication: Pu
         if not rows:
             raise Problem(409, "slot-overlap", "A slot overlaps another of yours") from error
         if not _same(rows, times):
-            raise reused() from error
+            raise idempotency.reused() from error
         replayed = True
     except asyncpg.ForeignKeyViolationError as error:
         raise Problem(403, "forbidden", "Only a registered doctor may publish slots") from error
     services.board.published(doctor.id)
     services.feed.published(doctor.id)
     body = to_json({"created": len(rows), "slots": [dict(row) for row in rows]})
-    headers = {"idempotency-replayed": "true"} if replayed else None
-    return Response(body, 201, headers, "application/json")
+    return Answer(201, body, (idempotency.REPLAYED,) if replayed else ())
+
+
+router.routes.append(
+    HotRoute(
+        "/v1/slots",
+        publish_slots,
+        response_model=Published,
+        status_code=201,
+        methods=["POST"],
+        tags=["agenda"],
+        summary="Publish slots",
+        responses=RESPONSES,
+        openapi_extra={
+            "security": SECURITY,
+            "parameters": [idempotency.PARAMETER],
+            "requestBody": body_of(Publication, _EXAMPLE),
+        },
+    )
+)
 
 
 def _same(rows: Sequence[Any], times: Sequence[tuple[datetime, datetime]]) -> bool:

@@ -5,15 +5,15 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from target_app import idempotency
 from target_app.appointments import booking
 from target_app.encoding import to_json
-from target_app.front_door import Answer, Call, HotRoute
+from target_app.front_door import Answer, Call, HotRoute, body_as, body_of
 from target_app.idempotency import Key
 from target_app.identity.access import SECURITY, Anyone, principal_of, require
-from target_app.problems import RESPONSES, Problem
+from target_app.problems import RESPONSES
 from target_app.services import Use, services_of
 
 router = APIRouter(tags=["appointments"], responses=RESPONSES)
@@ -48,8 +48,9 @@ async def request_appointment(call: Call) -> Answer:
     Idempotency-Key gives the first answer again, with the header 'Idempotency-Replayed: true'."""
     services = services_of(call)
     patient = require(principal_of(services.tokens, call.header(b"authorization")), "patient")
-    key = idempotency.checked((call.header(b"idempotency-key") or b"").decode("latin-1"))
-    outcome = await booking.request(services, patient.id, _chosen(await call.whole_body()), key)
+    key = idempotency.of(call)
+    slot = body_as(Choice, await call.whole_body()).slot_id
+    outcome = await booking.request(services, patient.id, slot, key)
     body = to_json(_fields(outcome.appointment))
     return Answer(201, body, (idempotency.REPLAYED,) if outcome.replayed else ())
 
@@ -68,10 +69,7 @@ router.routes.append(
         openapi_extra={
             "security": SECURITY,
             "parameters": [idempotency.PARAMETER],
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": Choice.model_json_schema(), "example": _EXAMPLE}},
-            },
+            "requestBody": body_of(Choice, _EXAMPLE),
         },
     )
 )
@@ -104,17 +102,6 @@ async def list_appointments(
     rows = await booking.mine(services.pool, account.id, before, limit + 1)
     page = [Appointment(**_fields(row)) for row in rows[:limit]]
     return Appointments(appointments=page, next=page[-1].id if len(rows) > limit else None)
-
-
-def _chosen(body: bytes) -> UUID:
-    try:
-        return Choice.model_validate_json(body).slot_id
-    except ValidationError as error:
-        problem = error.errors()[0]
-        at = "/".join(str(part) for part in ("body", *problem["loc"]))
-        raise Problem(
-            422, "invalid-request", "The request is not valid", errors=[{"at": at, "problem": problem["msg"]}]
-        ) from error
 
 
 def _fields(row: Any) -> dict[str, Any]:

@@ -30,16 +30,6 @@ async def _anyone(request: Request, _: Annotated[object, Depends(_documented)]) 
     return principal_of(services_of(request).tokens, request.headers.get("authorization", "").encode())
 
 
-async def _patient(principal: Annotated[Principal, Depends(_anyone)]) -> Principal:
-    return require(principal, "patient")
-
-
-async def _doctor(principal: Annotated[Principal, Depends(_anyone)]) -> Principal:
-    return require(principal, "doctor")
-
-
 Anyone = Annotated[Principal, Depends(_anyone)]
-Patient = Annotated[Principal, Depends(_patient)]
-Doctor = Annotated[Principal, Depends(_doctor)]
 SECURITY: list[dict[str, list[str]]] = [{"HTTPBearer": []}]
 """For the OpenAPI document of hot routes, which check the token themselves."""

@@ -10,6 +10,23 @@ import asyncpg
 from redis.asyncio import Redis
 
 BATCH: Final = 1_000
+RUSH_EVENTS_PER_S: Final = 100
+HELD_BACK_MAX_S: Final = 20.0
+
+
+async def should_wait(pool: asyncpg.Pool) -> bool:
+    """Whether the events should stay where they are for now: patients race for slots, and every e-mail that is sent
+    meanwhile makes them wait. But nobody's e-mail is held back for longer than HELD_BACK_MAX_S."""
+    rush: bool = await pool.fetchval(
+        """
+        SELECT count(*) FILTER (WHERE at > now() - interval '1 second') >= $1
+               AND min(at) > now() - make_interval(secs => $2)
+        FROM appointment_events WHERE relayed_at IS NULL
+        """,
+        RUSH_EVENTS_PER_S,
+        HELD_BACK_MAX_S,
+    )
+    return rush
 
 
 async def relay(pool: asyncpg.Pool, redis: Redis, stream: str) -> int:

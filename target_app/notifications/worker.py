@@ -17,11 +17,12 @@ from redis.exceptions import RedisError
 from target_app import database
 from target_app.notifications.mailer import Mailer
 from target_app.notifications.notifier import Notifier
-from target_app.notifications.relay import BATCH, relay
+from target_app.notifications.relay import BATCH, relay, should_wait
 from target_app.settings import Settings
 
 log = logging.getLogger(__name__)
 RELAY_EVERY_S: Final = 0.25
+RUSH_PAUSE_S: Final = 0.5
 RESCUE_EVERY_S: Final = 15.0
 AGAIN_AFTER_S: Final = 1.0
 
@@ -46,6 +47,8 @@ async def run(settings: Settings) -> None:
     notifier = Notifier(pool, redis, mailer, stream, f"{socket.gethostname()}-{os.getpid()}")
 
     async def hand_on() -> float:
+        if await should_wait(pool):
+            return RUSH_PAUSE_S
         return 0.0 if await relay(pool, redis, stream) == BATCH else RELAY_EVERY_S
 
     async def notify() -> float:

@@ -60,16 +60,17 @@ signal.pause()
     wait_for(lambda: process.start_ticks(part) is None, "the death of the part")
 
 
-def test_a_part_can_be_made_nice(spawn: Spawn, wait_for: WaitFor) -> None:
-    part = spawn(python(SLEEPER, niceness=15))
-    wait_for(lambda: psutil.Process(part.pid).nice() == 15, "the niceness")
+@pytest.mark.parametrize("policy", [process.FOREGROUND, process.BACKGROUND])
+def test_a_part_has_its_scheduling_policy(spawn: Spawn, wait_for: WaitFor, policy: int) -> None:
+    part = spawn(python(SLEEPER, policy=policy))
+    wait_for(lambda: os.sched_getscheduler(part.pid) == policy, "the policy")
 
 
-def test_where_sessions_share_the_processor_the_session_is_made_nice(spawn: Spawn, wait_for: WaitFor) -> None:
-    if not Path("/proc/self/autogroup").exists():
-        pytest.skip("this kernel does not group processes by session")
-    group = Path(f"/proc/{spawn(python(SLEEPER, niceness=7)).pid}/autogroup")
-    wait_for(lambda: group.read_text().split()[-1] == "7", "the niceness of the group")
+def test_parts_share_the_owners_session_but_not_its_process_group(spawn: Spawn) -> None:
+    """A Ctrl-C at the terminal does not reach them; the kernel does not weigh each of them like a session."""
+    part = spawn(python(SLEEPER))
+    assert os.getsid(part.pid) == os.getsid(0)
+    assert os.getpgid(part.pid) == part.pid
 
 
 def test_a_part_may_open_as_many_files_as_the_system_allows(spawn: Spawn, wait_for: WaitFor) -> None:

@@ -1,0 +1,59 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from target_app.database import connect
+from target_app.notifications import relay
+from target_app.settings import Settings
+
+
+@asynccontextmanager
+async def outbox(stack: Any) -> AsyncIterator[asyncpg.Connection]:
+    """An outbox of this test's own, in front of the real table, on the one connection of the pool."""
+    settings = Settings(stack.database_url, stack.redis_url, stack.smtp_url, stack.jwt_key_file, database_connections=1)
+    pool = await connect(settings)
+    try:
+        await pool.execute(
+            "CREATE TEMPORARY TABLE appointment_events (id uuid, at timestamptz, relayed_at timestamptz)"
+        )
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def add(pool: asyncpg.Pool, count: int, age_s: float = 0.0) -> None:
+    await pool.execute(
+        "INSERT INTO appointment_events SELECT $1, clock_timestamp() - make_interval(secs => $2), NULL"
+        " FROM generate_series(1, $3)",
+        uuid4(),
+        age_s,
+        count,
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "waits"),
+    [
+        ([], False),
+        ([(relay.RUSH_EVENTS_PER_S - 1, 0.0)], False),
+        ([(relay.RUSH_EVENTS_PER_S, 0.0)], True),
+        ([(10 * relay.RUSH_EVENTS_PER_S, 2.0)], False),
+        ([(relay.RUSH_EVENTS_PER_S, 0.0), (1, relay.HELD_BACK_MAX_S - 5)], True),
+        ([(relay.RUSH_EVENTS_PER_S, 0.0), (1, relay.HELD_BACK_MAX_S + 1)], False),
+    ],
+)
+def test_e_mails_wait_for_the_end_of_a_rush_but_not_for_ever(
+    stack: Any, events: list[tuple[int, float]], waits: bool
+) -> None:
+    async def go() -> bool:
+        async with outbox(stack) as pool:
+            for count, age_s in events:
+                await add(pool, count, age_s)
+            return await relay.should_wait(pool)
+
+    assert asyncio.run(go()) is waits
