@@ -48,7 +48,7 @@ class RaceOptions:
     patients: int = 20_000
     slots: int = 5_000
     doctors: int = 250
-    drop_window_s: float = 1.0
+    drop_window_s: float = 0.5
     seed: int = 1
     workers: int = 2
     replicas: int = 2

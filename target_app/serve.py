@@ -62,11 +62,10 @@ def main() -> None:
     if options.uds is not None:
         sockets.append(unix_socket(options.uds))
     try:
-        server = uvicorn.Server(config)
         if options.workers > 1:
-            Multiprocess(config, target=server.run, sockets=sockets).run()
+            Multiprocess(config, sockets=sockets).run()
         else:
-            server.run(sockets=sockets)
+            uvicorn.Server(config).run(sockets=sockets)
     finally:
         if options.uds is not None:
             options.uds.unlink(missing_ok=True)

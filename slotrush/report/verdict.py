@@ -73,5 +73,11 @@ def _remarks(summary: Summary) -> Iterator[Reason]:
     ):
         if count:
             yield Reason(name, count)
-    if race and race.drain_ratio is not None and race.drain_ratio > DRAIN_RATIO_AIM:
+    if race and race.drain_ratio is not None and race.drain_ratio > DRAIN_RATIO_AIM and _is_bound_by_cpu(summary):
         yield Reason("slow", race.drain_ratio)
+
+
+def _is_bound_by_cpu(summary: Summary) -> bool:
+    """Whether the drain could have been near the floor at all: not when patients arrive for longer than that."""
+    floor_s = summary.race.floor_s if summary.race else None
+    return floor_s is not None and floor_s > (summary.options.get("drop_window_s") or 0.0)

@@ -73,7 +73,7 @@ def install(doctors: Doctors) -> None:
         parser.add_argument("--slots", type=int, default=5_000, help="how many slots the doctors publish in all")
         parser.add_argument("--doctors", type=int, default=0, help="how many publish; 0 is all of the bank")
         parser.add_argument(
-            "--drop-window-s", type=float, default=5.0, help="patients start within this, after the drop"
+            "--drop-window-s", type=float, default=0.5, help="patients start within this, after the drop"
         )
         parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same choices")
         hidden: dict[str, Any] = {"include_in_web_ui": False}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slotrush.swarm.arrivals import (
+    REACTION_US,
     Purpose,
     arrival_offset_us,
     choose,
@@ -64,12 +65,13 @@ def test_draws_stay_in_their_ranges(seed: int, actor: int, turn: int, count: int
     own = personal_seed(seed, actor)
 
     assert 0 <= choose(own, turn, count) < count
-    assert 0 <= arrival_offset_us(own, 5.0) < 5_000_000
+    assert REACTION_US <= arrival_offset_us(own, 5.0) < REACTION_US + 5_000_000
     assert 0.1 <= pause_s(own, turn, 0.1, 0.3) < 0.3
 
 
 def test_arrivals_are_spread_evenly_over_the_window() -> None:
-    tenths = Counter(arrival_offset_us(personal_seed(7, patient), 1.0) // 100_000 for patient in range(20_000))
+    offsets_us = [arrival_offset_us(personal_seed(7, patient), 1.0) - REACTION_US for patient in range(20_000)]
+    tenths = Counter(offset_us // 100_000 for offset_us in offsets_us)
 
     assert len(tenths) == 10
     assert all(1_800 < count < 2_200 for count in tenths.values())
