@@ -23,10 +23,11 @@ def migrate(environment: Mapping[str, str]) -> Command:
     return Command("app", "migrate", [sys.executable, "-m", "target_app.migrate"], environment)
 
 
-def replica(number: int, port: int, unix_socket: Path, environment: Mapping[str, str]) -> Command:
-    """Listens on a port for whoever asks it directly, and on a Unix socket for the proxies."""
+def replica(number: int, port: int, unix_socket: Path | None, environment: Mapping[str, str]) -> Command:
+    """Listens on a port for whoever asks it directly, and on a Unix socket for the proxies when one is given."""
     arguments = [sys.executable, "-m", "target_app.serve", "--host", HOST, "--port", str(port)]
-    arguments += ["--uds", str(unix_socket)]
+    if unix_socket is not None:
+        arguments += ["--uds", str(unix_socket)]
     return Command("app", f"app-{number}", arguments, environment)
 
 

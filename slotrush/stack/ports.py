@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import os
 import random
 import socket
+from pathlib import Path
 from typing import Final
 
 from slotrush.errors import BadInputError, StackError
@@ -13,6 +15,8 @@ _LOWEST: Final = 15_000
 _HIGHEST: Final = 32_000
 """Below the range that Linux gives to outgoing connections, so that no client can take a chosen port."""
 _TRIES: Final = 200
+_SOCKET_PATH_BYTES_MAX: Final = 107
+"""unix(7): sun_path holds 108 bytes with the final zero."""
 
 
 class Ports:
@@ -86,3 +90,8 @@ def accepts_connections(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
         return True
     return False
+
+
+def is_socket_path(path: Path) -> bool:
+    """Whether a Unix socket can be at `path`: in a deep temporary folder it cannot."""
+    return len(os.fsencode(path)) <= _SOCKET_PATH_BYTES_MAX

@@ -13,7 +13,7 @@ from typing import Final, Self
 from slotrush.errors import BadInputError
 from slotrush.stack import app, database, envoy, mailbox, postgres, process, valkey
 from slotrush.stack.janitor import Database, Duty, Folder, Janitor, Keys
-from slotrush.stack.ports import HOST, Ports
+from slotrush.stack.ports import HOST, Ports, is_socket_path
 from slotrush.stack.process import Command, Process
 
 PROJECT: Final = Path(__file__).parents[2]
@@ -82,6 +82,7 @@ class Stack:
         self._ports = Ports()
         self._parts: list[Process] = []
         self._janitor: Janitor | None = None
+        self._local_database_url = ""
 
     def start(self, on_step: Callable[[str], None]) -> StackUrls:
         """Start everything; return when a request to `base_url` can succeed.
@@ -143,7 +144,7 @@ class Stack:
         environment = urls.environment()
         self._run(app.migrate(environment), _MIGRATE_TIMEOUT_S)
         on_step(f"starting {options.replicas} replicas, the notifier and {options.proxies} proxies")
-        self._start_front(folder, port, urls, environment)
+        self._start_front(folder, port, urls, environment | {"DATABASE_URL": self._local_database_url})
         on_step(f"the stack is up after {time.monotonic() - began:.1f} s: {urls.base_url}")
         return urls
 
@@ -175,9 +176,10 @@ class Stack:
             ready.append(own_database.ready)
             process.wait_until("the stores", self._parts, ready, _START_TIMEOUT_S)
             database_url = database.create(own_database.url, _DATABASE)
+            self._local_database_url = own_database.local_url(_DATABASE)
         else:
             name = f"slotrush_{_plain(options.run_dir)}"[:_IDENTIFIER_CHARACTERS_MAX]
-            database_url = database.create_for_user(options.database_url, name)
+            database_url = self._local_database_url = database.create_for_user(options.database_url, name)
             self._tell(Database(options.database_url, name))
             process.wait_until("the stores", self._parts, ready, _START_TIMEOUT_S)
 
@@ -194,14 +196,17 @@ class Stack:
 
     def _start_front(self, folder: Path, port: int, urls: StackUrls, environment: dict[str, str]) -> None:
         ready: list[Callable[[], bool]] = []
-        unix_sockets = [folder / f"app-{number}.sock" for number in range(1, len(urls.replica_urls) + 1)]
+        addresses: list[str] = []
         for number, url in enumerate(urls.replica_urls, start=1):
-            self._spawn(app.replica(number, int(url.rpartition(":")[2]), unix_sockets[number - 1], environment))
+            path = folder / f"app-{number}.sock"
+            unix_socket = path if is_socket_path(path) else None
+            addresses.append(url if unix_socket is None else f"unix://{unix_socket}")
+            self._spawn(app.replica(number, int(url.rpartition(":")[2]), unix_socket, environment))
         self._spawn(app.notifier(environment))
         for number in range(1, self._options.proxies + 1):
             proxy = envoy.prepare(folder, number, port, self._ports.free(), self._options.replicas)
             if number == 1:
-                envoy.write_endpoints(proxy.endpoints, [f"unix://{path}" for path in unix_sockets])
+                envoy.write_endpoints(proxy.endpoints, addresses)
             self._spawn(proxy.server())
             ready.append(proxy.ready)  # which implies that the replicas are
         process.wait_until("the replicas and proxies", self._parts, ready, _START_TIMEOUT_S)

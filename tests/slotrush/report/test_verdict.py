@@ -66,3 +66,12 @@ def test_what_should_be_read_is_a_remark(tmp_path: Path, change: str, remark: st
     assert verdict.kind == Kind.REMARKS
     assert [reason.name for reason in verdict.remarks] == [remark]
     assert verdict.remarks[0].count == pytest.approx(count)
+
+
+def test_a_drain_that_cannot_be_near_the_floor_is_not_called_slow(tmp_path: Path) -> None:
+    """Patients who arrive for longer than the floor make the drain long, however fast the system is."""
+    run_dir = synthetic.write_run(tmp_path / "run")
+    synthetic.edit(run_dir, "UPDATE events SET at_us = at_us + 10000000 WHERE name = 'drained'")
+    assert [remark.name for remark in verdict_of(run_dir).remarks] == ["slow"]
+    synthetic.edit(run_dir, "UPDATE meta SET value = json_set(value, '$.drop_window_s', 60) WHERE key = 'options'")
+    assert not verdict_of(run_dir).remarks

@@ -131,3 +131,12 @@ def test_idle_connections_are_closed_by_the_proxy_before_the_replica_does() -> N
 
 def _bootstrap() -> dict[str, Any]:
     return envoy.bootstrap(1, 2, Path("/tmp/endpoints/eds.json"), replicas=2)
+
+
+def test_a_replica_may_be_reached_by_a_unix_socket() -> None:
+    (assignment,) = envoy.endpoints(["unix:///run/app-1.sock", "http://127.0.0.1:8001"])["resources"]
+    addresses = [each["endpoint"]["address"] for each in assignment["endpoints"][0]["lb_endpoints"]]
+    assert addresses == [
+        {"pipe": {"path": "/run/app-1.sock"}},
+        {"socket_address": {"address": "127.0.0.1", "port_value": 8001}},
+    ]

@@ -1,9 +1,10 @@
 import socket
+from pathlib import Path
 
 import pytest
 
 from slotrush.errors import BadInputError
-from slotrush.stack.ports import HOST, Ports, accepts_connections
+from slotrush.stack.ports import HOST, Ports, accepts_connections, is_socket_path
 
 
 def test_a_free_port_is_below_those_of_outgoing_connections(ports: Ports) -> None:
@@ -65,3 +66,10 @@ def test_a_port_with_connections_of_an_earlier_server_can_be_asked_for(ports: Po
 def test_a_number_that_is_no_port_is_bad_input(ports: Ports, port: int) -> None:
     with pytest.raises(BadInputError, match="Name another port"):
         ports.fixed(port)
+
+
+def test_a_unix_socket_needs_a_short_path() -> None:
+    for length in (100, 107, 108, 150):
+        path = Path("/" + "x" * (length - 1))
+        assert is_socket_path(path) == (length <= 107)
+    assert not is_socket_path(Path("/" + "é" * 60))
