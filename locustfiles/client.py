@@ -92,7 +92,7 @@ class BookingClient:
         path, body = "/v1/appointments", b'{"slot_id":"%b"}' % slot.encode()
         return self._write(self._target.request, path, "request", slot, body, key, intended_us)
 
-    def publish(self, slots: list[dict[str, Any]], key: str, intended_us: int) -> Answer:
+    def publish(self, slots: list[dict[str, str | int]], key: str, intended_us: int) -> Answer:
         """Publish slots of one's own, each with `starts_at` and `minutes`."""
         path, body = "/v1/slots", orjson.dumps({"slots": slots})
         return self._write(self._target.publish, path, "publish", self._person, body, key, intended_us)

@@ -5,10 +5,8 @@
 `slotrush race` runs the same file with a whole stack around it. Nothing here knows how it is recorded.
 """
 
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import count
-from typing import Any
 
 import gevent
 from locust import task
@@ -25,15 +23,16 @@ from slotrush.swarm.arrivals import (
     idempotency_key,
     key_prefix,
     pause_s,
+    schedule,
     slots_of,
     uniform,
 )
 from slotrush.swarm.locust_events import Course, Entrant, course_of, install
 
 OVERLAP = "patient-overlap"
-SLOT_MINUTES = 30
-FIRST_SLOT_IN_DAYS = 30
 READ_TRIES = 5
+THINK_S = (0.8, 1.6)
+"""How long a person looks at an agenda before the first choice; the next ones are made in haste."""
 PUBLISHED_WITHIN_S = 60
 """A patient whose doctor has published nothing for so long stops looking."""
 
@@ -91,7 +90,7 @@ class Patient(BookingUser):
         keys = key_prefix(seed, self.course.drop_us)
         while agenda := self.published_agenda(intended_us):
             free = agenda.free
-            intended_us = agenda.answered_us
+            intended_us = agenda.answered_us + (self.think() if free and turn == 0 else 0)
             while free:
                 slot = free.pop(choose(seed, turn, len(free)))
                 key = idempotency_key(keys, seed, turn)
@@ -106,6 +105,12 @@ class Patient(BookingUser):
             else:
                 return False
         return False
+
+    def think(self) -> int:
+        """Look at the agenda before choosing; returns for how long, in µs."""
+        think_s = pause_s(self.me.own_seed, 0, *THINK_S)
+        gevent.sleep(think_s)
+        return int(think_s * 1e6)
 
     def published_agenda(self, intended_us: int) -> Agenda | None:
         """The agenda of my doctor once it has slots; None when none appear, or it cannot be read."""
@@ -129,21 +134,11 @@ def publish(course: Course, doctor: Entrant) -> None:
     booking = BookingClient(target_of(course), doctor.session)
     booking.connect()
     drop_us = course.wait_for_drop()
-    slots = agenda_of(drop_us, slots_of(doctor.index, course.options.doctors, course.options.slots))
+    slots = schedule(drop_us, slots_of(doctor.index, course.options.doctors, course.options.slots))
     key = idempotency_key(key_prefix(doctor.own_seed, drop_us), doctor.own_seed, 0)
     gevent.sleep(max(drop_us - now_us(), 0) / 1e6)
     booking.publish(slots, key, drop_us)
     course.published += 1
-
-
-def agenda_of(drop_us: int, slots: int) -> list[dict[str, Any]]:
-    """Slots one after the other, from noon UTC some weeks after the drop."""
-    day = datetime.fromtimestamp(drop_us / 1e6, UTC).replace(hour=12, minute=0, second=0, microsecond=0)
-    first = day + timedelta(days=FIRST_SLOT_IN_DAYS)
-    return [
-        {"starts_at": f"{first + timedelta(minutes=SLOT_MINUTES * k):%Y-%m-%dT%H:%M:%SZ}", "minutes": SLOT_MINUTES}
-        for k in range(slots)
-    ]
 
 
 install(doctors=publish)

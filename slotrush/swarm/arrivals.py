@@ -4,12 +4,15 @@ Every choice depends only on the seed and on the patient's own index and turn, n
 patient or on the order of events, so a seed means the same race whatever the number of workers.
 """
 
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
 _MASK: Final = (1 << 64) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15
 _TURNS: Final = 1 << 20
+SLOT_MINUTES: Final = 30
+FIRST_SLOT_IN_DAYS: Final = 30
 REACTION_US: Final = 250_000
 """How long a person needs to react to what appears on a screen (Woods et al. 2015 measured a mean of 0.23 s)."""
 
@@ -89,3 +92,13 @@ def slots_of(doctor: int, doctors: int, slots: int) -> int:
 def share(worker: int, workers: int, count: int) -> range:
     """The indices of the `count` actors that one of the workers plays."""
     return range(worker, count, workers)
+
+
+def schedule(drop_us: int, slots: int) -> list[dict[str, str | int]]:
+    """What a doctor publishes: `slots` one after the other, from noon UTC some weeks after the drop."""
+    day = datetime.fromtimestamp(drop_us / 1e6, UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+    first = day + timedelta(days=FIRST_SLOT_IN_DAYS)
+    return [
+        {"starts_at": f"{first + timedelta(minutes=SLOT_MINUTES * k):%Y-%m-%dT%H:%M:%SZ}", "minutes": SLOT_MINUTES}
+        for k in range(slots)
+    ]

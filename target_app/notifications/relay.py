@@ -10,7 +10,9 @@ import asyncpg
 from redis.asyncio import Redis
 
 BATCH: Final = 1_000
-RUSH_EVENTS_PER_S: Final = 100
+RUSH_WINDOW_S: Final = 3.0
+RUSH_EVENTS: Final = 100
+"""So many bookings within the window are a rush."""
 HELD_BACK_MAX_S: Final = 20.0
 
 
@@ -19,11 +21,12 @@ async def should_wait(pool: asyncpg.Pool) -> bool:
     meanwhile makes them wait. But nobody's e-mail is held back for longer than HELD_BACK_MAX_S."""
     rush: bool = await pool.fetchval(
         """
-        SELECT count(*) FILTER (WHERE at > now() - interval '1 second') >= $1
-               AND min(at) > now() - make_interval(secs => $2)
+        SELECT count(*) FILTER (WHERE at > now() - make_interval(secs => $1)) >= $2
+               AND min(at) > now() - make_interval(secs => $3)
         FROM appointment_events WHERE relayed_at IS NULL
         """,
-        RUSH_EVENTS_PER_S,
+        RUSH_WINDOW_S,
+        RUSH_EVENTS,
         HELD_BACK_MAX_S,
     )
     return rush

@@ -1,25 +1,12 @@
-"""The race's own choices; the race itself is run against a real stack in tests/e2e."""
-
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+"""What Locust is told of the race; the race itself is run against a real stack in tests/e2e."""
 
 from locust.stats import RequestStats
 
-from locustfiles.race import SLOT_MINUTES, agenda_of
 from slotrush.swarm import Recorder, Verdict
 from slotrush.swarm.locust_events import positions
 from slotrush.swarm.worker import add_to_stats, rounded_ms
 
 DROP_US = 1_700_000_000_000_000
-
-
-def test_a_doctor_publishes_slots_that_follow_each_other_in_the_future() -> None:
-    slots = agenda_of(DROP_US, 60)
-
-    starts = [datetime.fromisoformat(slot["starts_at"]) for slot in slots]
-    assert starts[0] > datetime.fromtimestamp(DROP_US / 1e6, UTC) + timedelta(days=7)
-    assert {later - earlier for earlier, later in pairwise(starts)} == {timedelta(minutes=SLOT_MINUTES)}
-    assert {slot["minutes"] for slot in slots} == {SLOT_MINUTES}
 
 
 def test_workers_are_numbered_in_the_order_in_which_users_are_handed_round() -> None:

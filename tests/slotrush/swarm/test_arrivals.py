@@ -2,12 +2,15 @@
 
 import uuid
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from slotrush.swarm.arrivals import (
     REACTION_US,
+    SLOT_MINUTES,
     Purpose,
     arrival_offset_us,
     choose,
@@ -16,6 +19,7 @@ from slotrush.swarm.arrivals import (
     key_prefix,
     pause_s,
     personal_seed,
+    schedule,
     share,
     slots_of,
     uniform,
@@ -103,3 +107,10 @@ def test_keys_are_uuids_that_no_actor_turn_or_race_shares() -> None:
 
     assert len(set(keys)) == len(keys)
     assert all(str(uuid.UUID(key)) == key and uuid.UUID(key).version == 4 for key in keys)
+
+
+def test_a_doctor_publishes_slots_that_follow_each_other_and_lie_ahead() -> None:
+    drop = datetime(2027, 3, 1, 8, tzinfo=UTC)
+    starts = [datetime.fromisoformat(str(slot["starts_at"])) for slot in schedule(int(drop.timestamp() * 1e6), 20)]
+    assert starts[0] == datetime(2027, 3, 31, 12, tzinfo=UTC)
+    assert {later - earlier for earlier, later in pairwise(starts)} == {timedelta(minutes=SLOT_MINUTES)}

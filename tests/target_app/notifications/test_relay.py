@@ -40,11 +40,11 @@ async def add(pool: asyncpg.Pool, count: int, age_s: float = 0.0) -> None:
     ("events", "waits"),
     [
         ([], False),
-        ([(relay.RUSH_EVENTS_PER_S - 1, 0.0)], False),
-        ([(relay.RUSH_EVENTS_PER_S, 0.0)], True),
-        ([(10 * relay.RUSH_EVENTS_PER_S, 2.0)], False),
-        ([(relay.RUSH_EVENTS_PER_S, 0.0), (1, relay.HELD_BACK_MAX_S - 5)], True),
-        ([(relay.RUSH_EVENTS_PER_S, 0.0), (1, relay.HELD_BACK_MAX_S + 1)], False),
+        ([(relay.RUSH_EVENTS - 1, 0.0)], False),
+        ([(relay.RUSH_EVENTS, 0.0)], True),
+        ([(10 * relay.RUSH_EVENTS, relay.RUSH_WINDOW_S + 1)], False),
+        ([(relay.RUSH_EVENTS, 0.0), (1, relay.HELD_BACK_MAX_S - 5)], True),
+        ([(relay.RUSH_EVENTS, 0.0), (1, relay.HELD_BACK_MAX_S + 1)], False),
     ],
 )
 def test_e_mails_wait_for_the_end_of_a_rush_but_not_for_ever(
