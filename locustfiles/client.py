@@ -183,20 +183,22 @@ def judge(status: int, body: bytes, action: Action, failure: str = "") -> tuple[
     """What an answer to a write means: for availability, for the ledger, the reason, and its content.
 
     `status` 0 is no answer, for the reason `failure`. An answer that cannot be read settles nothing: 'unknown'.
+    A conflict is an answer as promised, except to a publication: no two of a scenario's are in each other's way.
     """
+    verdict = Verdict.BAD if status == 409 and action == "publish" else _verdict(status)
     if status == 0 or status >= 500:
-        return _verdict(status), "unknown", failure or f"status-{status}", {}
+        return verdict, "unknown", failure or f"status-{status}", {}
     try:
         content = orjson.loads(body)
         if status < 300:
             for name in _PROMISED[action]:
                 content[name]
             return Verdict.GOOD, "acknowledged", "", content
-        return _verdict(status), "refused", content["type"].rpartition("/")[2], content
+        return verdict, "refused", content["type"].rpartition("/")[2], content
     except (ValueError, KeyError, TypeError, AttributeError):
         if status < 400:
             return Verdict.BAD, "unknown", "bad-answer", {}
-        return _verdict(status), "refused", f"status-{status}", {}
+        return verdict, "refused", f"status-{status}", {}
 
 
 def _verdict(status: int) -> Verdict:

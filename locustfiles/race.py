@@ -52,6 +52,7 @@ class Patient(BookingUser):
         self.booking = BookingClient(target_of(self.course), self.me.session)
         mine = doctor_of(self.me.index, self.course.options.doctors)
         self.doctor, self.specialty = self.course.doctor_ids[mine], self.course.specialties[mine]
+        self.old_slots = 0
         self.other = self.course.doctor_ids[(mine + 1) % len(self.course.doctor_ids)]
 
     def on_start(self) -> None:
@@ -65,7 +66,12 @@ class Patient(BookingUser):
         """Look for doctors, compare another's agenda with mine; tells whether all was answered."""
         for look in range(READ_TRIES):
             found = self.booking.search(self.specialty, now_us()) is not None
-            if found and all(self.booking.agenda(doctor, now_us()) is not None for doctor in (self.other, self.doctor)):
+            if (
+                found
+                and self.booking.agenda(self.other, now_us())
+                and (mine := self.booking.agenda(self.doctor, now_us()))
+            ):
+                self.old_slots = mine.total
                 return True
             gevent.sleep(pause_s(self.me.own_seed, look, 0.5, 1.5))
         return False
@@ -113,12 +119,12 @@ class Patient(BookingUser):
         return int(think_s * 1e6)
 
     def published_agenda(self, intended_us: int) -> Agenda | None:
-        """The agenda of my doctor once it has slots; None when none appear, or it cannot be read."""
+        """The agenda of my doctor once it has new slots; None when none appear, or it cannot be read."""
         last_us = self.course.drop_us + PUBLISHED_WITHIN_S * 1_000_000
         failures = 0
         for look in count():
             agenda = self.booking.agenda(self.doctor, intended_us)
-            if agenda is not None and agenda.total > 0:
+            if agenda is not None and agenda.total > self.old_slots:
                 return agenda
             failures += agenda is None
             if failures == READ_TRIES or now_us() > last_us:

@@ -12,6 +12,7 @@ _MASK: Final = (1 << 64) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15
 _TURNS: Final = 1 << 20
 SLOT_MINUTES: Final = 30
+SLOTS_A_DAY: Final = 24 * 60 // SLOT_MINUTES
 FIRST_SLOT_IN_DAYS: Final = 30
 REACTION_US: Final = 250_000
 """How long a person needs to react to what appears on a screen (Woods et al. 2015 measured a mean of 0.23 s)."""
@@ -95,9 +96,15 @@ def share(worker: int, workers: int, count: int) -> range:
 
 
 def schedule(drop_us: int, slots: int) -> list[dict[str, str | int]]:
-    """What a doctor publishes: `slots` one after the other, from noon UTC some weeks after the drop."""
-    day = datetime.fromtimestamp(drop_us / 1e6, UTC).replace(hour=12, minute=0, second=0, microsecond=0)
-    first = day + timedelta(days=FIRST_SLOT_IN_DAYS)
+    """What a doctor publishes: `slots` one after the other, from midnight UTC of a day some weeks after the drop.
+
+    Races of different minutes of a day get different days, so that several on one system do not publish the same hours.
+    """
+    drop = datetime.fromtimestamp(drop_us / 1e6, UTC)
+    days_each = -(-slots // SLOTS_A_DAY)
+    minute = drop.hour * 60 + drop.minute
+    first = drop.replace(hour=0, minute=0, second=0, microsecond=0)
+    first += timedelta(days=FIRST_SLOT_IN_DAYS + minute * days_each)
     return [
         {"starts_at": f"{first + timedelta(minutes=SLOT_MINUTES * k):%Y-%m-%dT%H:%M:%SZ}", "minutes": SLOT_MINUTES}
         for k in range(slots)

@@ -109,8 +109,20 @@ def test_keys_are_uuids_that_no_actor_turn_or_race_shares() -> None:
     assert all(str(uuid.UUID(key)) == key and uuid.UUID(key).version == 4 for key in keys)
 
 
+def starts_of(drop: datetime, slots: int) -> list[datetime]:
+    published = schedule(int(drop.timestamp() * 1e6), slots)
+    return [datetime.fromisoformat(str(slot["starts_at"])) for slot in published]
+
+
 def test_a_doctor_publishes_slots_that_follow_each_other_and_lie_ahead() -> None:
     drop = datetime(2027, 3, 1, 8, tzinfo=UTC)
-    starts = [datetime.fromisoformat(str(slot["starts_at"])) for slot in schedule(int(drop.timestamp() * 1e6), 20)]
-    assert starts[0] == datetime(2027, 3, 31, 12, tzinfo=UTC)
+    starts = starts_of(drop, 20)
+    assert starts[0] >= drop + timedelta(days=29)
     assert {later - earlier for earlier, later in pairwise(starts)} == {timedelta(minutes=SLOT_MINUTES)}
+
+
+@given(st.integers(1, 1_438), st.integers(1, 200))
+def test_races_of_one_day_publish_different_hours(minutes_later: int, slots: int) -> None:
+    drop = datetime(2027, 3, 1, 8, 0, 30, tzinfo=UTC)
+    first, second = starts_of(drop, slots), starts_of(drop + timedelta(minutes=minutes_later), slots)
+    assert not set(first) & set(second)
