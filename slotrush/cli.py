@@ -128,12 +128,11 @@ def up(
 ) -> None:
     """Start a stack with people in it, keep it running, and print its URLs."""
     from slotrush.stack import StackOptions, keep  # noqa: PLC0415  keeps `--help` quick
+    from slotrush.swarm.sizes import require_positive  # noqa: PLC0415
 
     folder = keep.HOME / "up"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, count in (("patients", patients), ("doctors", doctors)):
-        if count < 1:
-            raise BadInputError(f"--{name} {count}", "it must be at least 1", "Give another number")
+    require_positive(patients=patients, doctors=doctors)
     options = StackOptions(folder, replicas, proxies, database_url or None, redis_url or None, port)
     sessions = folder / "sessions.json"
     urls = keep.up(

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).parents[1]
+from slotrush import REPOSITORY
 
 
 def describe() -> dict[str, Any]:

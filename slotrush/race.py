@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from slotrush import audit, floor, limits, machine, report, snapshot, summary
+from slotrush import REPOSITORY, audit, floor, limits, machine, report, snapshot, summary
 from slotrush.accounting import UsageSampler
 from slotrush.errors import BadInputError, StackError
 from slotrush.live import LiveView
@@ -175,8 +175,7 @@ def _watch(run_dir: Path, stack: Stack | None, swarm: Swarm, sampler: UsageSampl
         view.refresh()
     sampler.sample_now()
     if code != 0:
-        end = "\n".join(swarm.log_path.read_text(errors="replace").splitlines()[-15:])
-        raise StackError(f"the swarm failed with code {code}; the end of {swarm.log_path}:\n{end}")
+        raise StackError(f"the swarm failed with code {code}; the end of {swarm.log_path}:\n{swarm.log_end()}")
 
 
 def _merge(run_dir: Path) -> None:
@@ -216,7 +215,7 @@ def seed(urls: StackUrls, patients: int, doctors: int, number: int, sessions: Pa
     seeded = subprocess.run(
         [sys.executable, "-m", "target_app.seed", *arguments],
         env=urls.environment(),
-        cwd=machine.REPOSITORY,
+        cwd=REPOSITORY,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -1,7 +1,6 @@
 """The connection pool."""
 
 from importlib.resources import files
-from typing import Any
 
 import asyncpg
 
@@ -31,11 +30,3 @@ async def _leave_as_it_is(_: asyncpg.Connection) -> None:
 def sql(package: str, name: str) -> str:
     """The text of `name`.sql, which lies beside its caller in `package`."""
     return files(package).joinpath(f"{name}.sql").read_text()
-
-
-def rows_affected(status: str) -> int:
-    """How many rows a command changed, from its status such as 'UPDATE 3'."""
-    return int(status.rsplit(" ", 1)[1])
-
-
-Row = dict[str, Any]

@@ -12,18 +12,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
-from target_app.problems import MEDIA_TYPE, Problem, invalid, unexpected
+from target_app.problems import MEDIA_TYPE, RESPONSES, Problem, invalid, unexpected
 
 Model = TypeVar("Model", bound=BaseModel)
 log = logging.getLogger(__name__)
 BODY_BYTES_MAX: Final = 65_536
 JSON: Final = (b"content-type", b"application/json")
 PROBLEM: Final = (b"content-type", MEDIA_TYPE.encode())
+SECURITY: Final[list[dict[str, list[str]]]] = [{"HTTPBearer": []}]
 
 
 class Call(Request):
@@ -59,6 +60,9 @@ class Answer(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+Endpoint = Callable[[Call], Awaitable[Answer]]
+
+
 class HotRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What FastAPI's own routing calls."""
@@ -69,7 +73,7 @@ class HotRoute(APIRoute):
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> int:
         """Answer and return the status."""
-        endpoint: Callable[[Call], Awaitable[Answer]] = self.endpoint
+        endpoint: Endpoint = self.endpoint
         try:
             status, body, headers = await endpoint(Call(scope, receive))
         except Problem as problem:
@@ -86,6 +90,37 @@ class HotRoute(APIRoute):
         )
         await send({"type": "http.response.body", "body": body})
         return status
+
+
+def hot(
+    router: APIRouter,
+    method: str,
+    path: str,
+    *,
+    model: type[BaseModel],
+    summary: str,
+    status_code: int = 200,
+    **documentation: Any,
+) -> Callable[[Endpoint], Endpoint]:
+    """Put a hot route for signed-in callers on the router. `model` is the answer's, `documentation` all else that the
+    OpenAPI operation needs, as FastAPI reads no parameters and no body from a hot endpoint's signature."""
+
+    def add(endpoint: Endpoint) -> Endpoint:
+        route = HotRoute(
+            path,
+            endpoint,
+            response_model=model,
+            status_code=status_code,
+            methods=[method],
+            tags=list(router.tags),
+            summary=summary,
+            responses=RESPONSES,
+            openapi_extra={"security": SECURITY, **documentation},
+        )
+        router.routes.append(route)
+        return endpoint
+
+    return add
 
 
 class FrontDoor:

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import psutil
 
+from slotrush import REPOSITORY
 from slotrush.errors import StackError
-from slotrush.floor.requests import REPOSITORY
 
 CLIENTS: Final = 8
 _STATEMENT: Final = REPOSITORY / "target_app" / "appointments" / "request.sql"

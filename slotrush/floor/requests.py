@@ -7,13 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-import slotrush
+from slotrush import REPOSITORY
 from slotrush.errors import StackError
 
-REPOSITORY: Final = Path(slotrush.__file__).parents[1]
 _SPARE_S: Final = 30  # start-up and warm-up on a busy machine; after that a process ends by itself
 
 

@@ -10,14 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from slotrush import REPOSITORY
 from slotrush.errors import BadInputError
 from slotrush.stack import app, database, envoy, mailbox, postgres, process, valkey
 from slotrush.stack.janitor import Database, Duty, Folder, Janitor, Keys
 from slotrush.stack.ports import HOST, Ports, is_socket_path
 from slotrush.stack.process import Command, Process
-
-PROJECT: Final = Path(__file__).parents[2]
-"""The folder that holds the packages: the working directory of every part."""
 
 _DATABASE: Final = "slotrush"
 _IDENTIFIER_CHARACTERS_MAX: Final = 63
@@ -212,7 +210,7 @@ class Stack:
         process.wait_until("the replicas and proxies", self._parts, ready, _START_TIMEOUT_S)
 
     def _spawn(self, command: Command) -> Process:
-        part = process.spawn(command, self._logs / f"{command.name}.log", PROJECT)
+        part = process.spawn(command, self._logs / f"{command.name}.log", REPOSITORY)
         self._parts.append(part)
         self._tell(part.trace)
         return part

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import slotrush
+from slotrush import REPOSITORY
 from slotrush.errors import BadInputError, StackError
 from slotrush.runs import record
 from slotrush.swarm.process import PARENT_VARIABLE
@@ -19,7 +19,6 @@ from slotrush.swarm.sessions import read_bank
 from slotrush.swarm.sizes import require_not_negative, require_positive
 from slotrush.targets import check_target
 
-REPOSITORY: Final = Path(slotrush.__file__).parents[1]
 LOCUSTFILE: Final = REPOSITORY / "locustfiles" / "race.py"
 LOG_NAME: Final = "swarm.log"
 _START_LIMIT_S: Final = 60.0
@@ -58,6 +57,10 @@ class Swarm:
     def log_path(self) -> Path:
         return self._options.run_dir / "logs" / LOG_NAME
 
+    def log_end(self) -> str:
+        """The last lines that the swarm wrote."""
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-15:])
+
     def start(self) -> None:
         """Start, and return once the master is at work. Raises StackError with the end of the log when it ends.
 
@@ -68,9 +71,9 @@ class Swarm:
             self._process = self._launch()
             if self._is_at_work():
                 return
-            if _PORT_LOST not in self._log_end():
+            if _PORT_LOST not in self.log_end():
                 break
-        raise StackError(f"the swarm did not start; the end of {self.log_path}:\n{self._log_end()}")
+        raise StackError(f"the swarm did not start; the end of {self.log_path}:\n{self.log_end()}")
 
     def pids(self) -> list[int]:
         """The root of the Locust processes, while it runs."""
@@ -125,9 +128,6 @@ class Swarm:
         deadline_s = time.monotonic() + limit_s
         while self.poll() is None and time.monotonic() < deadline_s:
             time.sleep(0.05)
-
-    def _log_end(self) -> str:
-        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-15:])
 
 
 def check(options: SwarmOptions) -> None:

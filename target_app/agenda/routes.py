@@ -11,8 +11,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 from target_app import idempotency
 from target_app.agenda import queries
 from target_app.encoding import to_json
-from target_app.front_door import Answer, Call, HotRoute, body_as, body_of
-from target_app.identity.access import SECURITY, principal_of, require
+from target_app.front_door import Answer, Call, body_as, body_of, hot
+from target_app.identity.access import caller, require
 from target_app.problems import RESPONSES, Problem
 from target_app.services import services_of
 
@@ -49,44 +49,38 @@ class Published(BaseModel):
     slots: list[Slot]
 
 
+@hot(
+    router,
+    "GET",
+    "/v1/doctors/{doctor_id}/agenda",
+    model=Agenda,
+    summary="A doctor's free slots",
+    parameters=[{"name": "doctor_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
+)
 async def agenda(call: Call) -> Answer:
     """The doctor's free slots with the price. An answer may be up to 10 s old; a booking is decided by the database."""
     services = services_of(call)
-    principal_of(services.tokens, call.header(b"authorization"))
+    caller(call)
     body = await services.board.agenda(call.path_id("doctor_id"))
     if body is None:
         raise Problem(404, "doctor-not-found", "There is no such doctor")
     return Answer(200, body)
 
 
-router.routes.append(
-    HotRoute(
-        "/v1/doctors/{doctor_id}/agenda",
-        agenda,
-        response_model=Agenda,
-        methods=["GET"],
-        tags=["agenda"],
-        summary="A doctor's free slots",
-        responses=RESPONSES,
-        openapi_extra={
-            "security": SECURITY,
-            "parameters": [
-                {
-                    "name": "doctor_id",
-                    "in": "path",
-                    "required": True,
-                    "schema": {"type": "string", "format": "uuid"},
-                }
-            ],
-        },
-    )
+@hot(
+    router,
+    "POST",
+    "/v1/slots",
+    model=Published,
+    summary="Publish slots",
+    status_code=201,
+    parameters=[idempotency.PARAMETER],
+    requestBody=body_of(Publication, _EXAMPLE),
 )
-
-
 async def publish_slots(call: Call) -> Answer:
     """All of them or none: they may overlap neither each other nor slots that the doctor already has."""
     services = services_of(call)
-    doctor = require(principal_of(services.tokens, call.header(b"authorization")), "doctor")
+    doctor = require(caller(call), "doctor")
     key = idempotency.of(call)
     publication = body_as(Publication, await call.whole_body())
     times = [(slot.starts_at, slot.starts_at + timedelta(minutes=slot.minutes)) for slot in publication.slots]
@@ -109,25 +103,6 @@ async def publish_slots(call: Call) -> Answer:
     services.feed.published(doctor.id)
     body = to_json({"created": len(rows), "slots": [dict(row) for row in rows]})
     return Answer(201, body, (idempotency.REPLAYED,) if replayed else ())
-
-
-router.routes.append(
-    HotRoute(
-        "/v1/slots",
-        publish_slots,
-        response_model=Published,
-        status_code=201,
-        methods=["POST"],
-        tags=["agenda"],
-        summary="Publish slots",
-        responses=RESPONSES,
-        openapi_extra={
-            "security": SECURITY,
-            "parameters": [idempotency.PARAMETER],
-            "requestBody": body_of(Publication, _EXAMPLE),
-        },
-    )
-)
 
 
 def _same(rows: Sequence[Any], times: Sequence[tuple[datetime, datetime]]) -> bool:

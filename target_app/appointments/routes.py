@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from target_app import idempotency
 from target_app.appointments import booking
 from target_app.encoding import to_json
-from target_app.front_door import Answer, Call, HotRoute, body_as, body_of
+from target_app.front_door import Answer, Call, body_as, body_of, hot
 from target_app.idempotency import Key
-from target_app.identity.access import SECURITY, Anyone, principal_of, require
+from target_app.identity.access import Anyone, caller, require
 from target_app.problems import RESPONSES
 from target_app.services import Use, services_of
 
@@ -43,36 +43,29 @@ class Appointments(BaseModel):
     next: UUID | None = Field(description="Give it as 'before' for the next page")
 
 
+_EXAMPLE: Final = {"slot_id": "019a3c5e-7a54-7c7e-8d29-3f2b7f0e9a11"}
+
+
+@hot(
+    router,
+    "POST",
+    "/v1/appointments",
+    model=Appointment,
+    summary="Request an appointment",
+    status_code=201,
+    parameters=[idempotency.PARAMETER],
+    requestBody=body_of(Choice, _EXAMPLE),
+)
 async def request_appointment(call: Call) -> Answer:
     """First come, first served. 'slot-taken' (409) means that another patient holds the slot. A retry with the same
     Idempotency-Key gives the first answer again, with the header 'Idempotency-Replayed: true'."""
     services = services_of(call)
-    patient = require(principal_of(services.tokens, call.header(b"authorization")), "patient")
+    patient = require(caller(call), "patient")
     key = idempotency.of(call)
     slot = body_as(Choice, await call.whole_body()).slot_id
     outcome = await booking.request(services, patient.id, slot, key)
     body = to_json(_fields(outcome.appointment))
     return Answer(201, body, (idempotency.REPLAYED,) if outcome.replayed else ())
-
-
-_EXAMPLE: Final = {"slot_id": "019a3c5e-7a54-7c7e-8d29-3f2b7f0e9a11"}
-router.routes.append(
-    HotRoute(
-        "/v1/appointments",
-        request_appointment,
-        response_model=Appointment,
-        status_code=201,
-        methods=["POST"],
-        tags=["appointments"],
-        summary="Request an appointment",
-        responses=RESPONSES,
-        openapi_extra={
-            "security": SECURITY,
-            "parameters": [idempotency.PARAMETER],
-            "requestBody": body_of(Choice, _EXAMPLE),
-        },
-    )
-)
 
 
 @router.post("/v1/appointments/{appointment_id}/cancel", summary="Cancel an appointment")

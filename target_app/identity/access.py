@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from target_app.identity.tokens import Principal, Tokens
+from target_app.front_door import Call
+from target_app.identity.tokens import Principal
 from target_app.problems import Problem
 from target_app.services import services_of
 
@@ -22,14 +23,13 @@ def require(principal: Principal, role: str) -> Principal:
     return principal
 
 
-def principal_of(tokens: Tokens, authorization: bytes | None) -> Principal:
-    return tokens.principal(authorization or b"")
+def caller(call: Call) -> Principal:
+    """Who asks a hot endpoint. Raises Problem 401."""
+    return services_of(call).tokens.principal(call.header(b"authorization") or b"")
 
 
 async def _anyone(request: Request, _: Annotated[object, Depends(_documented)]) -> Principal:
-    return principal_of(services_of(request).tokens, request.headers.get("authorization", "").encode())
+    return services_of(request).tokens.principal(request.headers.get("authorization", "").encode())
 
 
 Anyone = Annotated[Principal, Depends(_anyone)]
-SECURITY: list[dict[str, list[str]]] = [{"HTTPBearer": []}]
-"""For the OpenAPI document of hot routes, which check the token themselves."""

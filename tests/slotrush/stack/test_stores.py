@@ -10,12 +10,12 @@ import psutil
 import pytest
 import redis
 
+from slotrush import REPOSITORY
 from slotrush.errors import BadInputError
 from slotrush.stack import database, postgres, process, valkey
 from slotrush.stack.ports import HOST, Ports
 from slotrush.stack.postgres import Postgres
 from slotrush.stack.process import Command, Process
-from slotrush.stack.stack import PROJECT
 from slotrush.stack.valkey import Valkey
 
 Spawn = Callable[[Command], Process]
@@ -118,7 +118,7 @@ def test_programs_that_others_cannot_reach_are_copied(open_folder: Path, tmp_pat
 
 def test_too_long_a_socket_path_means_no_socket_instead_of_no_server() -> None:
     def socket_setting(folder: str) -> Iterator[str]:
-        server = Postgres(PROJECT, Path("data"), Path(folder), 1, 20, None)
+        server = Postgres(REPOSITORY, Path("data"), Path(folder), 1, 20, None)
         return (word for word in server.server().arguments if word.startswith("unix_socket_directories="))
 
     assert list(socket_setting("/tmp/short")) == ["unix_socket_directories=/tmp/short"]
