@@ -1,215 +1,157 @@
-"""The one client of all scenarios: what a person asks of the booking system, recorded as it is asked.
+"""The one client of all scenarios: what patients, doctors and staff ask of the booking system.
 
-Response time counts from when a person meant to ask, service time from the sending. A write whose outcome is not
-known (time-out, broken connection, 5xx) is sent again with the same key, a bounded number of times.
+How the system is spoken to is up to `BookingApi`, or a subclass of it; how it is recorded, to `Asker`.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import quote
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
 
-import gevent
-import orjson
-from gevent import GreenletExit
-from locust import FastHttpUser, User
-from locust.env import Environment
+from locustfiles.answers import Agenda, Appointment, Doctors, KeptSlot, Notification, Person, Record
+from locustfiles.asking import Answer, Asker
+from slotrush.swarm import Session
 
-from locustfiles.wire import Broken, Connection, Host
-from slotrush.swarm import Action, Attempt, Endpoint, Outcome, Recorder, Session, Verdict, now_us
-
-Read = TypeVar("Read")
-TIMEOUT_S: Final = 60.0
-RETRY_AFTER_S: Final = (0.2, 0.5, 1.0)
-SHED: Final = (429, 503)
-_NOTHING: Final[Mapping[str, Any]] = {}
-_PROMISED: Final[Mapping[Action, tuple[str, ...]]] = {
-    "publish": ("created",),
-    "request": ("id", "doctor_id", "price_cents"),
-    "cancel": ("id",),
-    "accept": ("id",),
-    "decline": ("id",),
-}
+__all__ = ["Answer", "BookingClient"]
 
 
-class Agenda(NamedTuple):
-    """What a doctor still has: `total` slots published, the `free` ones, and when that was known."""
+class BookingClient(Asker):
+    """One signed-in person on one keep-alive connection.
 
-    total: int
-    free: list[str]
-    answered_us: int
-
-
-class Answer(NamedTuple):
-    """What came of a write; `reason` is the problem's, `content` the body of an answer that could be read."""
-
-    outcome: Outcome
-    status: int
-    reason: str
-    content: dict[str, Any]
-    answered_us: int
-
-
-class Target:
-    """One booking system, as all users of a process see it."""
-
-    def __init__(self, base_url: str, recorder: Recorder, connections: int, timeout_s: float = TIMEOUT_S) -> None:
-        self.host = Host(base_url, recorder, timeout_s, connections)
-        self.recorder = recorder
-        self.doctors = recorder.endpoint("GET /v1/doctors")
-        self.agenda = recorder.endpoint("GET /v1/doctors/{id}/agenda")
-        self.publish = recorder.endpoint("POST /v1/slots")
-        self.request = recorder.endpoint("POST /v1/appointments")
-
-
-class BookingClient:
-    """One signed-in person on one keep-alive connection."""
-
-    __slots__ = ("_connection", "_head", "_person", "_target")
-
-    def __init__(self, target: Target, session: Session) -> None:
-        self._target = target
-        self._person = session.id
-        self._connection = Connection(target.host)
-        self._head = b" HTTP/1.1\r\n%bAuthorization: Bearer %b\r\n" % (target.host.head, session.token.encode())
-
-    def connect(self) -> None:
-        """Open the connection ahead of time; if that fails, the first request tries again."""
-        with suppress(Broken):
-            self._connection.open()
-
-    def search(self, specialty: str, intended_us: int) -> int | None:
-        """Look for doctors of a specialty; how many there were, None when there was no usable answer."""
-        path = f"/v1/doctors?specialty={quote(specialty)}&limit=20"
-        return self._read(self._target.doctors, path, intended_us, _doctors)
-
-    def agenda(self, doctor: str, intended_us: int) -> Agenda | None:
-        """Read a doctor's agenda; None when there was no usable answer."""
-        return self._read(self._target.agenda, f"/v1/doctors/{doctor}/agenda", intended_us, _agenda)
-
-    def request_appointment(self, slot: str, key: str, intended_us: int) -> Answer:
-        """Go for a slot."""
-        path, body = "/v1/appointments", b'{"slot_id":"%b"}' % slot.encode()
-        return self._write(self._target.request, path, "request", slot, body, key, intended_us)
-
-    def publish(self, slots: list[dict[str, str | int]], key: str, intended_us: int) -> Answer:
-        """Publish slots of one's own, each with `starts_at` and `minutes`."""
-        path, body = "/v1/slots", orjson.dumps({"slots": slots})
-        return self._write(self._target.publish, path, "publish", self._person, body, key, intended_us)
-
-    def _read(self, endpoint: Endpoint, path: str, intended_us: int, parse: Callable[[Any, int], Read]) -> Read | None:
-        request = b"GET %b%b%b\r\n" % (self._target.host.path, path.encode(), self._head)
-        sent_us = now_us()
-        try:
-            status, body = self._connection.exchange(request, sent_us / 1e6)
-        except Broken:
-            status, body = 0, b""
-        answered_us = now_us()
-        read, verdict = None, _verdict(status)
-        if verdict is Verdict.GOOD:
-            try:
-                read = parse(orjson.loads(body), answered_us)
-            except (ValueError, KeyError, TypeError):
-                verdict = Verdict.BAD
-        endpoint.answered(intended_us, sent_us, answered_us, verdict)
-        return read
-
-    def _write(
-        self, endpoint: Endpoint, path: str, action: Action, subject: str, body: bytes, key: str, intended_us: int
-    ) -> Answer:
-        request = (
-            b"POST %b%b%bContent-Type: application/json\r\nIdempotency-Key: %b\r\nContent-Length: %d\r\n\r\n%b"
-            % (self._target.host.path, path.encode(), self._head, key.encode(), len(body), body)
-        )
-        answer = self._send(endpoint, request, action, subject, key, intended_us)
-        for pause_s in RETRY_AFTER_S:
-            if answer.outcome != "unknown" and answer.status not in SHED:
-                break
-            gevent.sleep(pause_s)
-            intended_us = answer.answered_us + int(pause_s * 1e6)
-            answer = self._send(endpoint, request, action, subject, key, intended_us)
-        return answer
-
-    def _send(
-        self, endpoint: Endpoint, request: bytes, action: Action, subject: str, key: str, intended_us: int
-    ) -> Answer:
-        sent_us = now_us()
-        reason = ""
-        try:
-            status, body = self._connection.exchange(request, sent_us / 1e6)
-        except Broken as broken:
-            status, body, reason = 0, b"", broken.reason
-        except GreenletExit:
-            unsettled = Attempt(
-                key, action, self._person, subject, intended_us, sent_us, None, "unknown", 0, "interrupted"
-            )
-            self._target.recorder.wrote(unsettled)
-            raise
-        answered_us = now_us()
-        verdict, outcome, reason, content = judge(status, body, action, reason)
-        endpoint.answered(intended_us, sent_us, answered_us, verdict)
-        won = content if outcome == "acknowledged" else _NOTHING
-        self._target.recorder.wrote(
-            Attempt(
-                key,
-                action,
-                self._person,
-                subject,
-                intended_us,
-                sent_us,
-                None if outcome == "unknown" else answered_us,
-                outcome,
-                status,
-                reason,
-                won.get("id"),
-                won.get("doctor_id"),
-                won.get("price_cents"),
-                won.get("created"),
-            )
-        )
-        return Answer(outcome, status, reason, content, answered_us)
-
-
-class BookingUser(FastHttpUser):
-    """A Locust user with the client above in place of `FastHttpSession`, which costs several times as much."""
-
-    abstract = True
-
-    def __init__(self, environment: Environment) -> None:
-        User.__init__(self, environment)
-
-
-def judge(status: int, body: bytes, action: Action, failure: str = "") -> tuple[Verdict, Outcome, str, dict[str, Any]]:
-    """What an answer to a write means: for availability, for the ledger, the reason, and its content.
-
-    `status` 0 is no answer, for the reason `failure`. An answer that cannot be read settles nothing: 'unknown'.
-    A conflict is an answer as promised, except to a publication: no two of a scenario's are in each other's way.
+    Reads return what was read, None when there was no usable answer; writes return an `Answer` and, unless a `key` is
+    given, take the next idempotency key. All raise NotOffered for what the system does not have.
     """
-    verdict = Verdict.BAD if status == 409 and action == "publish" else _verdict(status)
-    if status == 0 or status >= 500:
-        return verdict, "unknown", failure or f"status-{status}", {}
-    try:
-        content = orjson.loads(body)
-        if status < 300:
-            for name in _PROMISED[action]:
-                content[name]
-            return Verdict.GOOD, "acknowledged", "", content
-        return verdict, "refused", content["type"].rpartition("/")[2], content
-    except (ValueError, KeyError, TypeError, AttributeError):
-        if status < 400:
-            return Verdict.BAD, "unknown", "bad-answer", {}
-        return verdict, "refused", f"status-{status}", {}
 
+    __slots__ = ()
 
-def _verdict(status: int) -> Verdict:
-    if 200 <= status < 300 or status == 409:
-        return Verdict.GOOD
-    return Verdict.REFUSED if status in SHED else Verdict.BAD
+    # Anybody
 
+    def log_in(self, email: str, password: str) -> Session | None:
+        """Sign in, and be that person from now on. It is not tried again: a storm of logins is to be seen as it is."""
+        session = self._read("log_in", self._api.log_in(email, password), self._api.read_session)
+        if session is not None:
+            self._sign_in(session)
+        return session
 
-def _doctors(content: Any, _answered_us: int) -> int:
-    return len(content["doctors"])
+    def me(self) -> Person | None:
+        return self._read("me", self._api.me(), self._api.read_me)
 
+    def search(self, specialty: str = "", **filters: str | int) -> Doctors | None:
+        """Look for doctors; `after=found.next` is the next page."""
+        return self._read("search", self._api.search(specialty, filters), self._api.read_doctors)
 
-def _agenda(content: Any, answered_us: int) -> Agenda:
-    return Agenda(content["total"], [slot["id"] for slot in content["slots"]], answered_us)
+    def agenda(self, doctor: str) -> Agenda | None:
+        return self._read("agenda", self._api.agenda(doctor), self._api.read_agenda, doctor)
+
+    def cancel(self, appointment: str, reason: str, key: str | None = None) -> Answer:
+        api = self._api
+        return self._write("cancel", api.cancel(appointment, reason), api.read_change, "cancel", appointment, key)
+
+    # Patients
+
+    def request_appointment(self, slot: str, key: str | None = None) -> Answer:
+        """Go for a slot."""
+        api = self._api
+        return self._write("request_appointment", api.request_appointment(slot), api.read_booking, "request", slot, key)
+
+    def my_appointments(self, state: str | None = None) -> list[Appointment] | None:
+        """Newest first."""
+        return self._read("my_appointments", self._api.my_appointments(state), self._api.read_appointments)
+
+    def reschedule(self, appointment: str, slot: str, key: str | None = None) -> Answer:
+        """Move an appointment to another slot of the same doctor; the promise is the new appointment."""
+        api, call = self._api, self._api.reschedule(appointment, slot)
+        return self._write("reschedule", call, api.read_booking, "reschedule", slot, key, moves=appointment)
+
+    def accept_offer(self, appointment: str, key: str | None = None) -> Answer:
+        api, call = self._api, self._api.accept_offer(appointment)
+        return self._write("accept_offer", call, api.read_change, "accept_offer", appointment, key)
+
+    def refuse_offer(self, appointment: str, key: str | None = None) -> Answer:
+        api, call = self._api, self._api.refuse_offer(appointment)
+        return self._write("refuse_offer", call, api.read_change, "refuse_offer", appointment, key)
+
+    def join_waiting_list(self, doctor: str, key: str | None = None) -> Answer:
+        return self._write("join_waiting_list", self._api.join_waiting_list(doctor), None, None, doctor, key)
+
+    def leave_waiting_list(self, doctor: str, key: str | None = None) -> Answer:
+        return self._write("leave_waiting_list", self._api.leave_waiting_list(doctor), None, None, doctor, key)
+
+    def upload_record(self, name: str, content_type: str, body: bytes, kind: str = "other") -> Answer:
+        """Announce a file, put it into the object store, have it checked: the answer of the last step that was made.
+
+        Raises BadInputError when the store is neither on this machine nor on the allow-list.
+        """
+        api, digest = self._api, hashlib.sha256(body).hexdigest()
+        call = api.announce_record(name, kind, content_type, len(body), digest)
+        answer = self._write("announce_record", call, api.read_upload, None, "", None)
+        upload = answer.promise.upload
+        if upload is None:
+            return answer
+        answer = self._again(self._put(upload, body), lambda: self._put(upload, body), safe=True)
+        if answer.outcome != "acknowledged":
+            return answer
+        return self._write("record_uploaded", api.record_uploaded(upload.record), None, None, upload.record, None)
+
+    def my_records(self) -> list[Record] | None:
+        return self._read("my_records", self._api.my_records(), self._api.read_records)
+
+    def prescriptions(self) -> list[str] | None:
+        """Their ids, newest first."""
+        return self._read("prescriptions", self._api.prescriptions(), self._api.read_prescriptions)
+
+    # Doctors, and staff for a `doctor` of their clinic
+
+    def publish(
+        self, slots: Sequence[Mapping[str, str | int]], key: str | None = None, doctor: str | None = None
+    ) -> Answer:
+        """Publish slots, each with `starts_at` and `minutes`."""
+        api, subject = self._api, doctor or self._person
+        return self._write("publish", api.publish(slots, doctor), api.read_publication, "publish", subject, key)
+
+    def publish_week(self, pattern: Mapping[str, Any], key: str | None = None, doctor: str | None = None) -> Answer:
+        """Publish slots by a weekly pattern: see `BookingApi.publish_week`."""
+        api, subject = self._api, doctor or self._person
+        call = api.publish_week(pattern, doctor)
+        return self._write("publish_week", call, api.read_publication, "publish", subject, key)
+
+    def edit_slot(
+        self, slot: str, starts_at: str | None = None, minutes: int | None = None, key: str | None = None
+    ) -> Answer:
+        """Move a slot that nobody holds, or change its length."""
+        api = self._api
+        return self._write("edit_slot", api.edit_slot(slot, starts_at, minutes), api.read_slot, "edit_slot", slot, key)
+
+    def remove_slot(self, slot: str, key: str | None = None, doctor: str | None = None) -> Answer:
+        """Remove a slot that nobody holds; staff say whose it is, as no answer does."""
+        return self._write("remove_slot", self._api.remove_slot(slot), None, "remove_slot", slot, key, doctor=doctor)
+
+    def day(self, on: date | None = None, state: str | None = None) -> list[Appointment] | None:
+        """A doctor's appointments of a day in UTC, or the newest of any day."""
+        return self._read("day", self._api.day(on, state), self._api.read_appointments)
+
+    def accept(self, appointment: str, key: str | None = None) -> Answer:
+        api = self._api
+        return self._write("accept", api.accept(appointment), api.read_change, "accept", appointment, key)
+
+    def decline(self, appointment: str, reason: str, key: str | None = None) -> Answer:
+        api = self._api
+        return self._write("decline", api.decline(appointment, reason), api.read_change, "decline", appointment, key)
+
+    def complete(self, appointment: str, key: str | None = None) -> Answer:
+        api = self._api
+        return self._write("complete", api.complete(appointment), api.read_change, "complete", appointment, key)
+
+    def no_show(self, appointment: str, key: str | None = None) -> Answer:
+        api = self._api
+        return self._write("no_show", api.no_show(appointment), api.read_change, "no_show", appointment, key)
+
+    # Staff
+
+    def clinic_day(self, doctor: str, on: date | None = None) -> list[KeptSlot] | None:
+        """A doctor's slots of a day in UTC, free and held, or those from the first one on."""
+        return self._read("clinic_day", self._api.clinic_day(doctor, on), self._api.read_slots, doctor)
+
+    def notifications(self, state: str | None = None) -> list[Notification] | None:
+        """The clinic's e-mails, newest first."""
+        return self._read("notifications", self._api.notifications(state), self._api.read_notifications)

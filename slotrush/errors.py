@@ -1,6 +1,6 @@
-"""The one family of errors that slotrush raises on purpose. Only `cli.py` turns them into exit codes."""
+"""The one family of errors that slotrush raises on purpose. Only `slotrush.cli` turns them into exit codes."""
 
-from typing import Final
+from typing import Final, Self
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -24,6 +24,13 @@ class BadInputError(SlotrushError):
     def __init__(self, thing: str, problem: str, mend: str) -> None:
         super().__init__(f"{thing}: {problem}. {mend}")
         self.thing, self.problem, self.mend = thing, problem, mend
+
+    @classmethod
+    def parse(cls, message: str) -> Self:
+        """The error whose message another process printed."""
+        thing, _, rest = message.partition(": ")
+        problem, _, mend = rest.rpartition(". ")
+        return cls(thing, problem, mend)
 
 
 class StackError(SlotrushError):

@@ -1,5 +1,6 @@
 """What this machine allows: open files, local ports, memory. Checked before anything starts."""
 
+import math
 import resource
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -26,7 +27,8 @@ WORKER_BYTES: Final = 90 * MIB
 PROXY_BYTES: Final = 40 * MIB
 REPLICA_BYTES: Final = 110 * MIB
 PATIENT_BYTES: Final = 75 * KIB
-"""A patient in the generator (at most 25 KiB), in a proxy and in the kernel's socket buffers."""
+"""A patient in the generator (15 KB), in a proxy (15 KB, and 30 KB when a request of everybody waits there) and in the
+kernel (7 KB): 37 KB in a soak of 100,000, 60 KB in a race, and something to spare. scripts/bench-memory measures it."""
 
 _DEFAULT_PORTS: Final = (32_768, 60_999)
 _CGROUPS: Final = Path("/sys/fs/cgroup")
@@ -64,22 +66,26 @@ class Limits:
 
 @dataclass(frozen=True)
 class Load:
-    """What is to run on this machine. A foreign target has no `proxies` and no `replicas` here."""
+    """What is to run on this machine. A foreign target has no `proxies` and no `replicas` here.
+
+    `one_address`: all patients connect from the same address, as they do to any target but those on this machine.
+    """
 
     patients: int
     workers: int
     proxies: int
     replicas: int
+    one_address: bool = False
 
 
-def check(patients: int, workers: int, proxies: int, replicas: int) -> Limits:
+def check(patients: int, workers: int, proxies: int, replicas: int, one_address: bool = False) -> Limits:
     """Raise the soft limit of open files as far as it goes (children inherit it), then check the load.
 
     Raises BadInputError, which names the limit, its value, how many patients it allows and the mend.
     """
     raise_open_files()
     limits = read_limits()
-    check_load(limits, Load(patients, workers, proxies, replicas))
+    check_load(limits, Load(patients, workers, proxies, replicas, one_address))
     return limits
 
 
@@ -101,7 +107,7 @@ def patients_by_files(limits: Limits, load: Load) -> int:
 
 
 def patients_by_ports(limits: Limits) -> int:
-    """Each patient's connection needs a local port of its own, as all go to one address and port."""
+    """From one address, each patient's connection needs a port of its own, as all go to one address and port."""
     return max(0, limits.ports - SPARE_PORTS)
 
 
@@ -121,24 +127,33 @@ def _check_open_files(limits: Limits, load: Load) -> None:
         "open files",
         f"the hard limit is {limits.open_files_hard} per process, which allows {allowed} patients on "
         f"{load.workers} workers and {load.proxies} proxies, not {load.patients}",
-        f"Raise it (ulimit -Hn {needed}, or nofile in /etc/security/limits.conf), {_more_processes(load)}"
-        f"or use --patients {allowed}",
+        f"{_more_processes(limits, load)}raise it (ulimit -Hn {needed}, or nofile in /etc/security/limits.conf), "
+        f"or play with fewer patients: at most {allowed}",
     )
 
 
-def _more_processes(load: Load) -> str:
-    return "spread the patients over more --workers and proxies, " if load.proxies else "use more --workers, "
+def _more_processes(limits: Limits, load: Load) -> str:
+    """How many processes would do, at least as many as there are; nothing where no number would."""
+    per_process = limits.open_files_hard - SPARE_FILES
+    if per_process < 1:
+        return ""
+    workers = max(load.workers, math.ceil(load.patients / per_process))
+    if not load.proxies:
+        return f"Use --workers {workers}, "
+    proxies = max(load.proxies, math.ceil(load.patients * UNEVENNESS / per_process))
+    return f"Use --workers {workers} --proxies {proxies}, "
 
 
 def _check_ports(limits: Limits, load: Load) -> None:
     allowed = patients_by_ports(limits)
-    if load.patients <= allowed:
+    if load.patients <= allowed or not load.one_address:
         return
     raise BadInputError(
         "local ports",
         f"net.ipv4.ip_local_port_range is {limits.port_first} to {limits.port_last}, which allows {allowed} patients "
         f"to one address, not {load.patients}",
-        f'Widen it (sysctl -w net.ipv4.ip_local_port_range="1024 65535") or use --patients {allowed}',
+        'Widen it (sysctl -w net.ipv4.ip_local_port_range="1024 65535"), put workers on more machines, '
+        f"or play with fewer patients: at most {allowed}",
     )
 
 
@@ -157,7 +172,7 @@ def _check_memory(limits: Limits, load: Load) -> None:
         name,
         f"{left // MIB} MiB are left, but {load.patients} patients need about {needed // MIB} MiB; "
         f"it allows {allowed} patients",
-        f"{mend}, or use --patients {allowed}" if allowed else mend,
+        f"{mend}, or play with fewer patients: at most {allowed}" if allowed else mend,
     )
 
 

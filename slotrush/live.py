@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -36,25 +36,40 @@ PHASES: Final = {
     "waiting": "all connected, waiting for the drop",
     "racing": "the slots are out, patients are booking",
     "drained": "every patient has been answered",
+    "running": "users act by the load model",
+    "ended": "it is over, the last answers come in",
 }
+WITHOUT_DROP: Final = {"connecting": "users connect and look around", "waiting": "all connected, about to begin"}
+"""Of a scenario in which nobody waits for slots to come out."""
+OVER: Final = ("drained", "ended")
 STARTING: Final = "the load generator is starting"
 _COUNTS: Final = (
-    *("at_us", "patients", "connected", "attempts", "acknowledged"),
-    *("taken", "gave_up", "slots", "errors", "done"),
+    *("at_us", "patients", "connected", "requests", "attempts", "acknowledged"),
+    *("taken", "gave_up", "slots", "arrivals", "dropped", "errors", "done"),
 )
+
+Answered = tuple[int, int, Mapping[int, int]]
+"""Of one endpoint: answered as promised, of all, and how many took how long, by response time rounded to ms."""
 
 
 @dataclass(frozen=True)
 class LiveState:
     """What `live.json` says. What it does not say, or not as a number, is 0, or None for what may be unknown.
 
-    All counts are of the whole swarm; `done` counts the patients who want nothing more.
+    All counts are of the whole swarm; `done` counts the patients who want nothing more. `start_us` and `run_time_s`
+    are when everyone began and for how long they go on, of a swarm that has no drop. `endpoints` has what was answered
+    since the first user connected.
     """
 
     at_us: int
     phase: str
+    model: str
+    start_us: int | None
+    run_time_s: float | None
     patients: int
     connected: int
+    requests: int
+    requests_per_s: float
     attempts: int
     attempts_per_s: float
     acknowledged: int
@@ -62,18 +77,26 @@ class LiveState:
     gave_up: int
     slots: int
     slots_left: int | None
+    arrivals: int
+    dropped: int
     errors: int
     p50_ms: float | None
     p99_ms: float | None
     done: int
+    endpoints: Mapping[str, Answered] = field(default_factory=dict)
 
     @property
-    def drained(self) -> bool:
-        return self.phase == "drained"
+    def over(self) -> bool:
+        return self.phase in OVER
+
+    @property
+    def has_drop(self) -> bool:
+        return self.model in ("drop", "")
 
     @property
     def title(self) -> str:
-        return PHASES.get(self.phase, self.phase or STARTING)
+        words = PHASES if self.has_drop else PHASES | WITHOUT_DROP
+        return words.get(self.phase, self.phase or STARTING)
 
 
 Loads = Mapping[str, Load]
@@ -92,10 +115,15 @@ def parse_state(content: bytes) -> LiveState | None:
     slots_left = _number(raw.get("slots_left"))
     return LiveState(
         phase=str(raw.get("phase") or ""),
+        model=str(raw.get("model") or ""),
+        start_us=None if (start_us := _number(raw.get("start_us"))) is None else int(start_us),
+        run_time_s=_number(raw.get("run_time_s")),
+        requests_per_s=_number(raw.get("requests_per_s")) or 0.0,
         attempts_per_s=_number(raw.get("attempts_per_s")) or 0.0,
         slots_left=None if slots_left is None else int(slots_left),
         p50_ms=_number(times.get("p50")) or None,
         p99_ms=_number(times.get("p99")) or None,
+        endpoints=_endpoints(raw.get("endpoints")),
         **{name: int(_number(raw.get(name)) or 0) for name in _COUNTS},
     )
 
@@ -142,7 +170,7 @@ class LiveView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Show the last state and give the terminal back, whatever ended the run."""
-        if self._state and not self._state.drained:
+        if self._state and not self._state.over:
             self._line_due_s = -math.inf
         try:
             self.refresh()
@@ -180,7 +208,7 @@ class LiveView:
 
     def _silent_s(self) -> float:
         """How long the generator has been silent, when that is too long, else 0."""
-        if self._state is None or self._state.drained or not self._state.at_us:
+        if self._state is None or self._state.over or not self._state.at_us:
             return 0.0
         silent_s = self._clock() - self._state.at_us / 1e6
         return silent_s if silent_s > SILENCE_MAX_S else 0.0
@@ -197,6 +225,10 @@ def as_line(state: LiveState | None, usage: Loads, elapsed_s: float, silent_s: f
             f"{state.attempts:,} attempts ({state.attempts_per_s:,.0f}/s)",
             _times(state),
         ]
+    if state and state.phase in ("running", "ended"):
+        parts += [f"{state.requests:,} requests ({state.requests_per_s:,.0f}/s)", _times(state)]
+        parts += [_left(state)] if state.phase == "running" and state.run_time_s else []
+        parts += [f"{state.dropped:,} of {state.arrivals:,} arrivals dropped"] if state.dropped else []
     if state:
         parts.append(f"{state.errors:,} errors")
     busiest = sorted(usage.items(), key=lambda item: -item[1].cpu_share)[:BUSIEST_IN_A_LINE]
@@ -230,7 +262,7 @@ class _View:
 
     def _parts(self) -> Iterator[RenderableType]:
         if self.state is not None:
-            yield race_table(self.state)
+            yield race_table(self.state) if self.state.has_drop else swarm_table(self.state)
         if self.usage:
             yield usage_table(self.usage)
 
@@ -253,6 +285,27 @@ def race_table(state: LiveState) -> Table:
     return table
 
 
+def swarm_table(state: LiveState) -> Table:
+    """A swarm without a drop, which goes on for a time."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_row("users connected", f"{state.connected:,} of {state.patients:,}")
+    table.add_row("", ProgressBar(total=max(state.patients, 1), completed=state.connected, width=20))
+    if state.run_time_s and state.start_us is not None:
+        table.add_row("time", _left(state))
+        table.add_row("", ProgressBar(total=state.run_time_s, completed=_gone_s(state), width=20))
+    table.add_row("requests", f"{state.requests:,}  ({state.requests_per_s:,.0f}/s)")
+    if state.model == "open":
+        dropped = Text(f"{state.dropped:,} of {state.arrivals:,}", "bold red" if state.dropped else "green")
+        table.add_row("dropped arrivals", dropped)
+    table.add_row("booked", f"{state.acknowledged:,}")
+    table.add_row("answered 'taken'", f"{state.taken:,}")
+    table.add_row("response time", _times(state))
+    table.add_row("errors", Text(f"{state.errors:,}", "bold red" if state.errors else "green"))
+    return table
+
+
 def usage_table(usage: Loads) -> Table:
     """CPU in percent of one core, memory, and the sum of both."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -270,6 +323,30 @@ def usage_table(usage: Loads) -> Table:
 def _number(value: Any) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number and abs(value) <= NUMBER_MAX else None
+
+
+def _endpoints(raw: Any) -> dict[str, Answered]:
+    """Nothing when any of it is something else: half of the counts would be worse than none."""
+    try:
+        return {
+            str(name): (
+                int(counts["good"]),
+                int(counts["total"]),
+                {int(time_ms): int(count) for time_ms, count in counts["times_ms"]},
+            )
+            for name, counts in raw.items()
+        }
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        return {}
+
+
+def _gone_s(state: LiveState) -> float:
+    """How long everyone has been at it, up to the end of the run."""
+    return min(max((state.at_us - (state.start_us or state.at_us)) / 1e6, 0.0), state.run_time_s or math.inf)
+
+
+def _left(state: LiveState) -> str:
+    return f"{_clock_text((state.run_time_s or 0.0) - _gone_s(state))} left"
 
 
 def _silence(silent_s: float) -> str:

@@ -10,10 +10,15 @@ from typing import Any
 from slotrush import REPOSITORY
 
 
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def describe() -> dict[str, Any]:
-    """Cores that this process may use, memory in bytes, version of control groups (0 without), names of the rest."""
+    """Cores, memory in bytes, version of control groups (0 without), names of the rest."""
     return {
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "cgroup": cgroup_version(Path("/sys/fs/cgroup")),
         "cpu_model": cpu_model(Path("/proc/cpuinfo")),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -17,11 +18,15 @@ import asyncpg
 import redis
 
 from slotrush.errors import StackError
+from slotrush.runs import record
 from slotrush.stack.database import masked
 
 STREAM: Final = "events"
 DEAD_LETTERS: Final = "events:dead"
 GROUP: Final = "notifier"
+
+SENT_AGAIN: Final = "mails_sent_again"
+"""Under this key the record's meta says how many copies of mails were left out of the snapshot of a run with faults."""
 
 _POLL_S: Final = 0.2
 _PROGRESS_S: Final = 1.0
@@ -75,6 +80,35 @@ def take(
     Raises StackError when a store cannot be read; the record is then as it was.
     """
     return asyncio.run(_take(connection, sources, wait_s, on_progress))
+
+
+def note_published(connection: sqlite3.Connection, database_url: str) -> None:
+    """Enter the slots that the target has before a swarm into the ledger, as if each doctor had just published theirs.
+
+    Raises StackError when the database cannot be read.
+    """
+    with _readable(f"the database {masked(database_url)}"):
+        counts = asyncio.run(_slots_by_doctor(database_url))
+    now_us = time.time_ns() // 1000
+    rows = [
+        (f"seeded:{doctor}", "seeder", "publish", doctor, doctor, now_us, now_us, now_us, "acknowledged", 201, slots)
+        for doctor, slots in counts
+    ]
+    with connection:
+        connection.executemany(
+            "INSERT INTO ledger (key, worker, action, actor, subject, intended_us, sent_us, answered_us, outcome,"
+            " status, created) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            rows,
+        )
+
+
+async def _slots_by_doctor(database_url: str) -> list[tuple[str, int]]:
+    database = await asyncpg.connect(database_url, timeout=_TIMEOUT_S)
+    try:
+        rows = await database.fetch("SELECT doctor_id::text, count(*) FROM slots GROUP BY doctor_id")
+    finally:
+        await database.close()
+    return [(row[0], row[1]) for row in rows]
 
 
 async def _take(
@@ -159,8 +193,32 @@ def _read_mailbox(path: Path, sql: str) -> list[tuple[Any, ...]]:
         raise StackError(f"Snapshot: the mailbox {path} cannot be read ({error}). Look at the mailbox's log") from error
 
 
+def _copies(path: Path, faulty_from_us: int) -> set[int]:
+    """The rows of mails that came with the Message-ID and recipient of an earlier one, once there had been a fault.
+
+    A mail server's acceptance and the sender's note of it cannot be made one, so a sender that dies in between must
+    send again, by the same Message-ID; a mailbox then shows one mail, as Cyrus IMAP's duplicate delivery suppression
+    and Exchange's duplicate detection have it. Where nothing was broken there is no reason to send anything twice.
+    """
+    seen: set[tuple[str, str]] = set()
+    copies = set()
+    for row, recipient, received_us, raw in _read_mailbox(path, _SEVERAL_SQL):
+        mail = (recipient.lower(), str(BytesHeaderParser().parsebytes(raw).get("Message-ID", row)))
+        if mail in seen and received_us >= faulty_from_us:
+            copies.add(row)
+        seen.add(mail)
+    return copies
+
+
 async def _copy(connection: sqlite3.Connection, database: Any, sources: Sources, backlog: Backlog) -> None:
-    mails = _read_mailbox(sources.mailbox_path, "SELECT coalesce(event, ''), recipient, received_us FROM mails")
+    faulty_from_us = record.event_times(connection).get(record.FAULT_EVENT)
+    copies = set() if faulty_from_us is None else _copies(sources.mailbox_path, faulty_from_us)
+    arrived = _read_mailbox(
+        sources.mailbox_path, "SELECT rowid, coalesce(event, ''), recipient, received_us FROM mails"
+    )
+    mails = [mail for row, *mail in arrived if row not in copies]
+    if faulty_from_us is not None:
+        record.put_meta(connection, **{SENT_AGAIN: len(copies)})
     depths = {"outbox": backlog.outbox, "stream": backlog.stream, "dead letters": backlog.dead_letters}
     with connection:
         for table in ("queue_depths", "stored_mails", *_STORED_SQL):
@@ -179,16 +237,39 @@ async def _copy_rows(connection: sqlite3.Connection, database: Any, table: str, 
         connection.executemany(f"INSERT INTO {table} VALUES ({places})", map(tuple, rows))
 
 
+_SEVERAL_SQL: Final = """
+SELECT rowid, recipient, received_us, raw FROM mails
+WHERE (event, recipient) IN (SELECT event, recipient FROM mails GROUP BY event, recipient HAVING count(*) > 1)
+ORDER BY received_us, rowid
+"""
+
 # Relies on the index appointment_events_to_relay.
 _OUTBOX_SQL: Final = "SELECT count(*) FROM appointment_events WHERE relayed_at IS NULL"
 
-# One e-mail per event and address; a patient and a doctor may share one.
-_MAILS_DUE_SQL: Final = """
-SELECT count(*) + count(*) FILTER (WHERE patients.email <> doctors.email)
+# Who must hear of an event, one e-mail to each address (a patient and a doctor may share one). Of the states that are
+# not named nobody hears, and a patient who was made anonymous hears of nothing. What an e-mail was dropped of, because
+# something had overtaken it, is here all the same.
+_DUE_SQL: Final = """
+SELECT events.id AS event_id, patients.email
 FROM appointment_events AS events
 JOIN appointments ON appointments.id = events.appointment_id
 JOIN patients ON patients.id = appointments.patient_id
+WHERE events.state IN ('requested', 'accepted', 'declined', 'cancelled', 'rescheduled', 'offered', 'reminder')
+  AND patients.email NOT LIKE '%@removed.invalid'
+UNION
+SELECT events.id, doctors.email
+FROM appointment_events AS events
+JOIN appointments ON appointments.id = events.appointment_id
 JOIN doctors ON doctors.id = appointments.doctor_id
+WHERE events.state IN ('requested', 'accepted', 'declined', 'cancelled', 'rescheduled')
+"""
+
+_MAILS_DUE_SQL: Final = f"""
+SELECT count(*) FROM ({_DUE_SQL}) AS due
+WHERE NOT EXISTS (
+    SELECT FROM notifications
+    WHERE notifications.event_id = due.event_id AND recipient = due.email AND state = 'overtaken'
+)
 """
 
 _STORED_SQL: Final = {
@@ -200,18 +281,25 @@ FROM slots
     "stored_appointments": """
 SELECT id::text, slot_id::text, doctor_id::text, patient_id::text,
        (extract(epoch FROM lower(during)) * 1000000)::bigint, (extract(epoch FROM upper(during)) * 1000000)::bigint,
-       state, price_cents, idempotency_key
+       state, price_cents, idempotency_key, rescheduled_from::text
 FROM appointments
 """,
-    "stored_transitions": """
-SELECT events.id::text, events.appointment_id::text, events.state, events.actor_id::text, events.idempotency_key,
-       (extract(epoch FROM events.at) * 1000000)::bigint,
-       CASE patients.email WHEN doctors.email THEN json_build_array(patients.email)
-                           ELSE json_build_array(patients.email, doctors.email) END::text
+    # The ids of events are in the order of the changes: each is made once its appointment's row is locked, `at` before.
+    "stored_transitions": f"""
+SELECT events.id::text, events.appointment_id::text,
+       row_number() OVER (PARTITION BY events.appointment_id ORDER BY events.id),
+       events.state, events.actor_id::text, events.idempotency_key, (extract(epoch FROM events.at) * 1000000)::bigint,
+       coalesce(due.recipients, '[]'), (patients.email LIKE '%@removed.invalid')::integer,
+       (extract(epoch FROM CASE events.state WHEN 'offered' THEN appointments.offer_expires_at
+                                             WHEN 'reminder' THEN lower(appointments.during) END) * 1000000)::bigint,
+       (SELECT (extract(epoch FROM min(tried_at)) * 1000000)::bigint FROM notifications
+        WHERE notifications.event_id = events.id AND notifications.state = 'overtaken')
 FROM appointment_events AS events
 JOIN appointments ON appointments.id = events.appointment_id
 JOIN patients ON patients.id = appointments.patient_id
-JOIN doctors ON doctors.id = appointments.doctor_id
+LEFT JOIN (
+    SELECT event_id, json_agg(email ORDER BY email)::text AS recipients FROM ({_DUE_SQL}) AS one GROUP BY event_id
+) AS due ON due.event_id = events.id
 """,
 }
 """By table of the run record: its columns, in their order."""

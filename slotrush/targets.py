@@ -8,6 +8,7 @@ The list is a TOML file, by custom `targets.toml`, with one table per server:
     until = 2027-01-31                       # optional: the last day on which it may be loaded
 """
 
+import re
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from slotrush.errors import BadInputError
 DEFAULT_LIST: Final = Path("targets.toml")
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _KEYS: Final = {"url", "reason", "until"}
+_AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(:[0-9]*)?")
+"""A host and a port and nothing around them: of 'x[::1]' or '[::1].example' Python's parser sees only the address."""
 _LIST_MEND: Final = 'Write it as [[target]] tables, each with url = "https://host:port"'
 
 
@@ -91,6 +94,8 @@ def parse_origin(url: str, thing: str) -> Origin:
         raise BadInputError(thing, f"{url or 'an empty text'} is not a URL of a web server", mend)
     if parts.username is not None or parts.password is not None:
         raise BadInputError(thing, f"the URL of {parts.hostname} carries a user name or password", mend)
+    if not _AUTHORITY.fullmatch(parts.netloc):
+        raise BadInputError(thing, f"{url} names a host that is no valid name", mend)
     host = parts.hostname.rstrip(".")
     try:
         host = host.encode("idna").decode() if not host.isascii() else host

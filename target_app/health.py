@@ -1,13 +1,16 @@
 """/livez, /readyz and /metrics: for the proxy, the orchestrator and Prometheus, not for clients."""
 
 import asyncio
+import logging
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from target_app import metrics
+from target_app.network import is_passed_on
 from target_app.problems import Problem
 from target_app.services import Use
 
+log = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)
 
 
@@ -23,14 +26,17 @@ async def ready(services: Use) -> Response:
     if services.draining:
         raise Problem(503, "draining", "This replica is shutting down")
     try:
-        async with asyncio.timeout(2):
-            await asyncio.gather(services.pool.fetchval("SELECT 1"), services.redis.ping())
+        await services.stores.require()
     except Exception as error:
-        raise Problem(503, "not-ready", "The database or the cache does not answer", str(error)) from error
+        log.warning("not ready: %r", error)
+        raise Problem(503, "not-ready", "The database or the cache does not answer") from error
     return Response("ok\n", media_type="text/plain")
 
 
 @router.get("/metrics")
-async def exposition() -> Response:
+async def exposition(request: Request) -> Response:
+    """For who asks this replica itself: a proxy may be everybody's, and would give any replica's figures anyway."""
+    if is_passed_on(request.scope):
+        raise Problem(404, "not-found", "Not Found")
     body, content_type = await asyncio.to_thread(metrics.exposition)
     return Response(body, media_type=content_type)

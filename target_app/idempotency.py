@@ -1,14 +1,22 @@
 """The Idempotency-Key that every write carries (draft-ietf-httpapi-idempotency-key-header)."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Generic, NamedTuple, TypeVar
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Response
 
-from target_app.front_door import Call
+from target_app.front_door import Call, Headers
 from target_app.problems import Problem
 
 KEY_LENGTH_MAX: Final = 255
 REPLAYED: Final = (b"idempotency-replayed", b"true")
+Told = TypeVar("Told")
+
+
+class Outcome(NamedTuple, Generic[Told]):
+    """What a write came to. `replayed`: it is the answer to an earlier request with the same key."""
+
+    answer: Told
+    replayed: bool
 
 
 def checked(key: str | None) -> str:
@@ -31,6 +39,16 @@ def of(call: Call) -> str:
 
 def reused() -> Problem:
     return Problem(422, "idempotency-key-reused", "The Idempotency-Key was used for something else", "Use a new key.")
+
+
+def headers(*, replayed: bool) -> Headers:
+    """What marks an answer that is an earlier one's again."""
+    return (REPLAYED,) if replayed else ()
+
+
+def tell(response: Response, *, replayed: bool) -> None:
+    """The same, of a route that is not hot."""
+    response.raw_headers.extend(headers(replayed=replayed))
 
 
 async def _key(

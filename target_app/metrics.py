@@ -24,10 +24,12 @@ DURATION: Final = Histogram(
 BOOKINGS: Final = Counter("bookings", "Booking attempts by what became of them", ["outcome"])
 EARLY_ANSWERS: Final = Counter("bookings_answered_early", "Bookings answered 'taken' without asking the database")
 AGENDA_LOADS: Final = Counter("agenda_loads", "Agendas read from the database")
+READS: Final = Counter("reads", "Reads of directory and agendas by the server that answered", ["server"])
 
 _requests = cache(REQUESTS.labels)
 _duration = cache(DURATION.labels)
 booking = cache(BOOKINGS.labels)
+reads_from = cache(READS.labels)
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:

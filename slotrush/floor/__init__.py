@@ -1,17 +1,19 @@
 """The least CPU that a booking attempt can cost, measured from its three unavoidable parts on this machine.
 
-The drain of a race cannot be shorter than attempts * cost / cores: a report states how close it came.
+The drain of a race cannot be shorter than attempts * cost / cores: a report states how close it came. So each part is
+measured with all cores busy, as they are in a drain: where cores share anything, work costs more then.
 """
 
-import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import fmean
 from typing import Any, Final
 
+from slotrush import machine
 from slotrush.floor.booking import BookingCost, BookingSizes, measure_booking
 from slotrush.floor.requests import RequestCost, measure_requests
 
-__all__ = ["DEFAULT_SIZES", "BookingSizes", "Floor", "combine", "measure"]
+__all__ = ["DEFAULT_SIZES", "BookingSizes", "Floor", "combine", "mean", "measure"]
 
 REQUESTS_S: Final = 3.0
 DEFAULT_SIZES: Final = BookingSizes()
@@ -54,9 +56,10 @@ def measure(
 ) -> Floor:
     """Takes about 10 s on two idle cores. The server behind `database_url` should have nothing else to do meanwhile."""
     on_step("floor: bare FastHttpUser against the framework's hello")
-    requests = measure_requests(requests_s)
+    cores = machine.cores()
+    requests = measure_requests(requests_s, pairs=cores)
     on_step("floor: the booking statement with pgbench")
-    return combine(requests, measure_booking(database_url, sizes), available_cores())
+    return combine(requests, measure_booking(database_url, sizes), cores)
 
 
 def combine(requests: RequestCost, booking: BookingCost, cores: int) -> Floor:
@@ -74,6 +77,17 @@ def combine(requests: RequestCost, booking: BookingCost, cores: int) -> Floor:
     )
 
 
-def available_cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0))
+def mean(measured: Sequence[Floor]) -> Floor:
+    """Of one machine at several times: its speed changes with what else runs on it. The notes say each total."""
+    servers = [one.booking_server_us for one in measured if one.booking_server_us is not None]
+    totals = ", ".join(f"{one.attempt_us:.1f}" for one in measured)
+    notes = dict.fromkeys(note for one in measured for note in one.notes)
+    return replace(
+        measured[0],
+        request_us=fmean(one.request_us for one in measured),
+        hello_us=fmean(one.hello_us for one in measured),
+        booking_us=fmean(one.booking_us for one in measured),
+        booking_client_us=fmean(one.booking_client_us for one in measured),
+        booking_server_us=fmean(servers) if servers else None,
+        notes=(*notes, f"the mean of {len(measured)} measurements: {totals} µs an attempt"),
+    )

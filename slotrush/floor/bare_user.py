@@ -1,7 +1,8 @@
 """A bare Locust `FastHttpUser` in a closed loop against `slotrush.floor.hello`, in one process of its own.
 
-`python -m slotrush.floor.bare_user PORT SERVER_PID SECONDS` prints one JSON line: the requests of the steady
-part and the CPU that this process (`user_cpu_s`) and the server (`server_cpu_s`) spent on them.
+`python -m slotrush.floor.bare_user PORT SERVER_PID SECONDS` prints that it is ready, waits for a line, and prints one
+JSON line: the requests of the steady part and the CPU that this process (`user_cpu_s`) and the server (`server_cpu_s`)
+spent on them.
 It is a process of its own because Locust patches the standard library when it is imported.
 """
 
@@ -63,6 +64,8 @@ def measure(port: int, server: psutil.Process, seconds: float) -> Reading:
 def main() -> None:
     port, server_pid, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     signal.alarm(int(seconds) + 30)
+    print("ready", flush=True)
+    sys.stdin.readline()
     print(json.dumps(measure(port, psutil.Process(server_pid), seconds)._asdict()))
 
 

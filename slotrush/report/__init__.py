@@ -4,10 +4,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from slotrush.files import write_whole
 from slotrush.report.content import gather
 from slotrush.report.page import render
 from slotrush.report.words import LANGUAGES, Words
 from slotrush.runs import record
+from slotrush.summary import Summary
 
 __all__ = ["FILE_NAMES", "write"]
 
@@ -16,19 +18,18 @@ FILE_NAMES: Final = {
 }
 
 
-def write(run_dir: Path) -> list[Path]:
+def write(run_dir: Path, summary: Summary | None = None) -> list[Path]:
     """Write the reports of the run, whatever it lacks, and return their paths.
+
+    `summary`: the run's own, if somebody has summed it up already.
 
     Raises BadInputError when the folder has no run record that can be read.
     """
     with closing(record.open_finished(run_dir)) as connection:
-        content = gather(connection)
+        content = gather(connection, summary)
     written = []
     for language, name in FILE_NAMES.items():
         page = render(content, Words(language), FILE_NAMES)
-        path = run_dir / name
-        scratch = path.with_name(name + ".part")
-        scratch.write_text(page, encoding="utf-8")
-        scratch.replace(path)
-        written.append(path)
+        write_whole(run_dir / name, page)
+        written.append(run_dir / name)
     return written

@@ -12,19 +12,22 @@ from typing import Any, Final
 from slotrush.report.timeline import Timeline
 from slotrush.report.words import Words
 
-COMPONENTS: Final = ("generator", "proxy", "app", "postgres", "valkey", "notifier", "mailbox", "harness")
+COMPONENTS: Final = (
+    *("generator", "proxy", "app", "postgres", "valkey", "notifier", "mailbox", "images", "objects", "harness"),
+)
 """In the order in which a request meets them; stacked and listed in this order everywhere."""
 
 # Okabe and Ito's palette (2008), which colour-blind readers can tell apart, and a grey.
 COMPONENT_COLOURS: Final = dict(
     zip(
         COMPONENTS,
-        ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#F0E442", "#7F7F7F"),
+        ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#F0E442", "#8C6BB1", "#A6761D", "#7F7F7F"),
         strict=True,
     )
 )
 OUTCOME_COLOURS: Final = {"booked": "#009E73", "taken": "#B8C4CE", "refused": "#E69F00", "unknown": "#D55E00"}
-_INK: Final = "#1f2933"
+CLASS_COLOURS: Final = {"reads": "#56B4E9", "bookings": "#009E73", "other-writes": "#E69F00"}
+INK: Final = "#1f2933"
 _FAINT: Final = "#5b6770"
 _GRID: Final = "#e1e6ea"
 _SIZE_IN: Final = (6.0, 2.75)
@@ -33,7 +36,7 @@ _STYLE: Final = {
     "svg.hashsalt": "slotrush",
     "font.family": "DejaVu Sans",  # comes with matplotlib
     "font.size": 9.5,
-    "text.color": _INK,
+    "text.color": INK,
     "axes.labelcolor": _FAINT,
     "axes.edgecolor": "#9aa5b1",
     "axes.spines.top": False,
@@ -67,10 +70,37 @@ def attempts(timeline: Timeline, words: Words, description: str) -> str:
                 label=words(f"outcome.{outcome}"),
             )
             base = [below + rate for below, rate in zip(base, rates, strict=True)]
-        _legend(axes, columns=4)
+        legend(axes, columns=4)
         _race_axes(axes, timeline, words, words("charts.attempts.axis"))
 
-    return _svg("attempts", words("charts.attempts.title"), description, draw)
+    return draw_svg("attempts", words("charts.attempts.title"), description, draw)
+
+
+def throughput(timeline: Timeline, words: Words, description: str) -> str:
+    """What was answered, by class of endpoints, and of an open load what was due."""
+
+    def draw(axes: Any) -> None:
+        base = [0.0] * max(map(len, timeline.requests_per_s.values()), default=0)
+        left = [timeline.bins_from_s + index * timeline.bin_s for index in range(len(base))]
+        for name, rates in timeline.requests_per_s.items():
+            axes.bar(
+                left,
+                rates,
+                width=timeline.bin_s * 0.92,
+                bottom=base,
+                align="edge",
+                color=CLASS_COLOURS.get(name, "#7F7F7F"),
+                label=words.find(f"class.{name}", name),
+            )
+            base = [below + rate for below, rate in zip(base, rates, strict=True)]
+        if timeline.arrivals_per_s:
+            middles = [x_s + timeline.bin_s / 2 for x_s in left]
+            due = words("charts.throughput.due")
+            axes.plot(middles, timeline.arrivals_per_s[: len(middles)], color=INK, linewidth=1.2, label=due)
+        legend(axes, columns=4)
+        _race_axes(axes, timeline, words, words("charts.throughput.axis"))
+
+    return draw_svg("throughput", words("charts.throughput.title"), description, draw)
 
 
 def sold(timeline: Timeline, slots: int | None, words: Words, description: str) -> str:
@@ -88,11 +118,11 @@ def sold(timeline: Timeline, slots: int | None, words: Words, description: str) 
             label=words("charts.sold.line"),
         )
         if slots:
-            axes.axhline(slots, color=_INK, linewidth=1, linestyle=(0, (4, 3)), label=words("charts.sold.offered"))
-        _legend(axes, columns=2)
+            axes.axhline(slots, color=INK, linewidth=1, linestyle=(0, (4, 3)), label=words("charts.sold.offered"))
+        legend(axes, columns=2)
         _race_axes(axes, timeline, words, words("charts.sold.axis"))
 
-    return _svg("sold", words("charts.sold.title"), description, draw)
+    return draw_svg("sold", words("charts.sold.title"), description, draw)
 
 
 def responses(timeline: Timeline, words: Words, description: str) -> str:
@@ -120,10 +150,10 @@ def responses(timeline: Timeline, words: Words, description: str) -> str:
         shortest = min((moment.p50 for moment in timeline.responses), default=1.0)
         longest = max((moment.max for moment in timeline.responses), default=1.0)
         axes.set_ylim(max(shortest, 0.1) / 1.6, max(longest, 1.0) * 2.2)  # with room for the marks' labels
-        _legend(axes, columns=3)
+        legend(axes, columns=3)
         _race_axes(axes, timeline, words, words("charts.responses.axis"), counts=False)
 
-    return _svg("responses", words("charts.responses.title"), description, draw)
+    return draw_svg("responses", words("charts.responses.title"), description, draw)
 
 
 def cpu(timeline: Timeline, cores: int | None, words: Words, description: str) -> str:
@@ -139,15 +169,17 @@ def cpu(timeline: Timeline, cores: int | None, words: Words, description: str) -
             step="mid",
         )
         if cores:
-            axes.axhline(cores, color=_INK, linewidth=1, linestyle=(0, (4, 3)))
-        _legend(axes, columns=4)
+            axes.axhline(cores, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        legend(axes, columns=4 if len(names) <= 8 else 3)
         _race_axes(axes, timeline, words, words("charts.cpu.axis"), whole_run=True)
 
-    return _svg("cpu", words("charts.cpu.title"), description, draw, height_in=3.0)
+    return draw_svg("cpu", words("charts.cpu.title"), description, draw, height_in=3.2)
 
 
-def costs(measured: Mapping[str, float], floor: Mapping[str, float], words: Words, description: str) -> str:
-    """CPU µs per booking attempt as stacked bars; `floor` names its parts as the components they stand for."""
+def costs(
+    measured: Mapping[str, float], floor: Mapping[str, float], words: Words, title: str, axis: str, description: str
+) -> str:
+    """CPU µs per attempt or request as stacked bars; `floor` names its parts as the components they stand for."""
 
     def draw(axes: Any) -> None:
         bars = [(words("charts.costs.measured"), measured)]
@@ -170,16 +202,16 @@ def costs(measured: Mapping[str, float], floor: Mapping[str, float], words: Word
                 )
                 left += parts[name]
             axes.text(left + longest * 0.012, row, words.microseconds(left), va="center", weight="bold")
-        axes.set_yticks(range(len(bars)), [name for name, _ in bars], color=_INK)
+        axes.set_yticks(range(len(bars)), [name for name, _ in bars], color=INK)
         axes.invert_yaxis()
         axes.set_xlim(0, longest * 1.17)
         axes.grid(axis="y", visible=False)
         axes.grid(axis="x", visible=True)
-        axes.set_xlabel(words("charts.costs.axis"))
-        _number_ticks(axes.xaxis, words)
-        _legend(axes, columns=4)
+        axes.set_xlabel(axis)
+        number_ticks(axes.xaxis, words)
+        legend(axes, columns=4)
 
-    return _svg("costs", words("charts.costs.title"), description, draw, height_in=2.5)
+    return draw_svg("costs", title, description, draw, height_in=2.5)
 
 
 def in_order(components: Mapping[str, Any]) -> list[str]:
@@ -203,21 +235,21 @@ def _race_axes(
         axes.set_xlim(timeline.span_s)
     axes.set_xlabel(words("charts.since_drop" if timeline.from_drop else "charts.since_start"))
     axes.set_ylabel(label)
-    _number_ticks(axes.xaxis, words)
+    number_ticks(axes.xaxis, words)
     if counts:
         axes.set_ylim(0, axes.dataLim.y1 * 1.16 or 1)  # with room for the marks' labels
-        _number_ticks(axes.yaxis, words)
+        number_ticks(axes.yaxis, words)
     left_s, right_s = axes.get_xlim()
     inside = (timeline.drained_s or right_s) > 0.4 * (right_s - left_s)  # room for both labels between them
     if timeline.from_drop:
         _mark(axes, 0.0, words("charts.drop"), after=inside)
-    if timeline.drained_s is not None:
+    if timeline.from_drop and timeline.drained_s is not None:
         _mark(axes, timeline.drained_s, words("charts.drained"), after=not inside)
 
 
 def _mark(axes: Any, x_s: float, label: str, *, after: bool) -> None:
     """An upright line at `x_s`, its label beside its upper end."""
-    axes.axvline(x_s, color=_INK, linewidth=1)
+    axes.axvline(x_s, color=INK, linewidth=1)
     axes.annotate(
         label,
         (x_s, 1),
@@ -231,12 +263,13 @@ def _mark(axes: Any, x_s: float, label: str, *, after: bool) -> None:
     )
 
 
-def _legend(axes: Any, columns: int) -> None:
+def legend(axes: Any, columns: int) -> None:
+    """Above the figure, for everything on it that has a label."""
     if axes.get_legend_handles_labels()[0]:
         axes.figure.legend(loc="outside upper left", ncols=columns, fontsize=8.5)
 
 
-def _number_ticks(axis: Any, words: Words) -> None:
+def number_ticks(axis: Any, words: Words) -> None:
     from matplotlib.ticker import FuncFormatter  # noqa: PLC0415
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value, 1)))
@@ -246,7 +279,18 @@ def _duration_tick(value_ms: float, words: Words) -> str:
     return f"{words.number(value_ms / 1000)} s" if value_ms >= 1000 else f"{words.number(value_ms, 1)} ms"
 
 
-def _svg(name: str, title: str, description: str, draw: Callable[[Any], None], height_in: float = _SIZE_IN[1]) -> str:
+def draw_svg(
+    name: str,
+    title: str,
+    description: str,
+    draw: Callable[[Any], None],
+    height_in: float = _SIZE_IN[1],
+    panels: int = 1,
+) -> str:
+    """What `draw` puts on its axes, as an SVG for a page; it gets several, one above the other, for several `panels`.
+
+    The panels share their horizontal axis; legends are the figure's own.
+    """
     from matplotlib import rc_context  # noqa: PLC0415
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -255,7 +299,7 @@ def _svg(name: str, title: str, description: str, draw: Callable[[Any], None], h
         figure = Figure(figsize=(_SIZE_IN[0], height_in), layout="constrained")
         FigureCanvasSVG(figure)
         figure.patch.set_alpha(0)
-        draw(figure.add_subplot())
+        draw(figure.subplots(panels, sharex=True))
         text = StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return inline(text.getvalue(), f"chart-{name}", title, description)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from slotrush.audit import INVARIANTS, Check
-from slotrush.report import timeline
+from slotrush.report import generator, timeline
 from slotrush.report.verdict import Verdict, judge
 from slotrush.summary import Summary, summarise
 
@@ -24,12 +24,21 @@ class Content:
     verdict: Verdict
     audit: tuple[Check, ...]
     timeline: timeline.Timeline | None
+    generator: generator.Course | None
     queries: Mapping[str, str]
 
 
-def gather(connection: sqlite3.Connection) -> Content:
-    summary = summarise(connection)
-    return Content(summary, judge(summary), _audit(connection), timeline.read(connection), trace_queries())
+def gather(connection: sqlite3.Connection, summary: Summary | None = None) -> Content:
+    """`summary`: the run's own, if somebody has summed it up already."""
+    summary = summary or summarise(connection)
+    return Content(
+        summary=summary,
+        verdict=judge(summary),
+        audit=_audit(connection),
+        timeline=timeline.read(connection),
+        generator=generator.read(connection),
+        queries=trace_queries(),
+    )
 
 
 def trace_queries() -> dict[str, str]:

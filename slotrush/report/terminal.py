@@ -1,20 +1,16 @@
 """The verdict of a run in a few lines, for who sits at the terminal."""
 
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 from slotrush.report.page import reason
 from slotrush.report.verdict import Kind, Verdict, judge
 from slotrush.report.words import LANGUAGES, Words
-from slotrush.runs import record
-from slotrush.summary import Summary, summarise
+from slotrush.summary import Summary
+from slotrush.summary.model import Load
 
 
-def conclusion(run_dir: Path) -> tuple[Kind, list[str]]:
+def conclusion(summary: Summary) -> tuple[Kind, list[str]]:
     """The verdict, and the lines that say it with the figures that matter."""
-    with closing(record.open_finished(run_dir)) as connection:
-        summary = summarise(connection)
     verdict = judge(summary)
     return verdict.kind, [*_lines(summary, verdict, Words(LANGUAGES[0]))]
 
@@ -36,5 +32,19 @@ def _lines(summary: Summary, verdict: Verdict, words: Words) -> Iterator[str]:
             f"  response time since the drop: p50 {words.milliseconds(times.p50)}, p99 {words.milliseconds(times.p99)},"
             f" max {words.milliseconds(times.max)}"
         )
+    if summary.load is not None:
+        yield from _load_lines(summary.load, words)
     if summary.peak_memory_bytes is not None:
         yield f"  peak memory of everything together: {words.size(summary.peak_memory_bytes)}"
+
+
+def _load_lines(load: Load, words: Words) -> Iterator[str]:
+    yield f"  {words.number(load.requests)} requests, {words.number(load.requests_per_s, 1)} a second"
+    for name, found in load.classes.items():
+        times = found.response_ms
+        yield (
+            f"  {words.find(f'class.{name}', name)}: p50 {words.milliseconds(times.p50)},"
+            f" p99 {words.milliseconds(times.p99)}, max {words.milliseconds(times.max)}"
+        )
+    if load.arrivals:
+        yield f"  arrivals that never started: {words.number(load.dropped)} of {words.number(load.arrivals)}"

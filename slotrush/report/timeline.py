@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from slotrush.runs import hdr, record
+from slotrush import slo
+from slotrush.runs import record
+from slotrush.runs.distribution import Distribution
 from slotrush.summary.usage import usage_samples
 
 OUTCOMES: Final = ("booked", "taken", "refused", "unknown")
@@ -50,6 +52,8 @@ class Timeline:
     bin_s: int
     bins_from_s: float
     attempts_per_s: Mapping[str, Sequence[float]]
+    requests_per_s: Mapping[str, Sequence[float]]
+    arrivals_per_s: Sequence[float]
     sold: Sequence[tuple[float, int]]
     responses: Sequence[Moment]
     cpu: Cpu
@@ -60,8 +64,9 @@ def read(connection: sqlite3.Connection) -> Timeline | None:
     events = record.event_times(connection)
     if not events:
         return None
-    origin_us = events.get("drop", min(events.values()))
-    drained_s = (events["drained"] - origin_us) / 1e6 if "drained" in events else None
+    began_us, ended_us = record.load_began_us(events), record.load_ended_us(events)
+    origin_us = min(events.values()) if began_us is None else began_us
+    drained_s = None if ended_us is None else (ended_us - origin_us) / 1e6
     outcomes = _outcomes(connection, origin_us)
     responses = _responses(connection, origin_us)
     last_s = max(
@@ -70,7 +75,7 @@ def read(connection: sqlite3.Connection) -> Timeline | None:
         *(moment.x_s for moment in responses if drained_s is None),
         0.0,
     )
-    span_s = (-MARGIN_S if "drop" in events else 0.0, last_s + MARGIN_S)
+    span_s = (-MARGIN_S if began_us is not None else 0.0, last_s + MARGIN_S)
     width_s = bin_width_s(last_s)
     return Timeline(
         from_drop="drop" in events,
@@ -78,7 +83,9 @@ def read(connection: sqlite3.Connection) -> Timeline | None:
         span_s=span_s,
         bin_s=width_s,
         bins_from_s=0.0,
-        attempts_per_s=rates(outcomes, width_s),
+        attempts_per_s=rates(outcomes, width_s, OUTCOMES),
+        requests_per_s=_requests_per_s(connection, origin_us, last_s, width_s) if "start" in events else {},
+        arrivals_per_s=_arrivals_per_s(connection, origin_us, last_s, width_s),
         sold=cumulative([x_s for x_s, outcome in outcomes if outcome == "booked"]),
         responses=[moment for moment in responses if span_s[0] <= moment.x_s <= span_s[1]],
         cpu=cores_in_use(usage_samples(connection), origin_us),
@@ -90,10 +97,10 @@ def bin_width_s(span_s: float) -> int:
     return next((width for width in _BIN_WIDTHS_S if span_s / width <= BINS_MAX), _BIN_WIDTHS_S[-1])
 
 
-def rates(outcomes: Sequence[tuple[float, str]], width_s: int) -> dict[str, list[float]]:
-    """Attempts per second by outcome, in bins from 0; what ended before 0 counts in the first."""
+def rates(outcomes: Sequence[tuple[float, str]], width_s: int, names: Sequence[str]) -> dict[str, list[float]]:
+    """How many per second of each name, in bins from 0; what ended before 0 counts in the first."""
     bins = int(max((x_s for x_s, _ in outcomes), default=0.0) // width_s) + 1
-    counted = {name: [0.0] * bins for name in OUTCOMES}
+    counted = {name: [0.0] * bins for name in names}
     for x_s, outcome in outcomes:
         counted[outcome][max(int(x_s // width_s), 0)] += 1 / width_s
     return {name: values for name, values in counted.items() if any(values)}
@@ -139,6 +146,29 @@ def _responses(connection: sqlite3.Connection, origin_us: int) -> list[Moment]:
         by_second.setdefault(second, []).append(blob)
     moments = []
     for second, blobs in by_second.items():
-        found = hdr.percentiles_ms(hdr.merge(blobs))
+        found = Distribution(blobs).percentiles_ms()
         moments.append(Moment(second + 0.5 - origin_us / 1e6, found.p50, found.p99, found.max))
     return moments
+
+
+def _requests_per_s(
+    connection: sqlite3.Connection, origin_us: int, last_s: float, width_s: int
+) -> dict[str, list[float]]:
+    """Requests per second by class of endpoints, in bins from 0; the last second, which is cut off, is left out."""
+    objectives = slo.load()
+    counted = {one.name: [0.0] * (int(last_s // width_s) + 1) for one in objectives.classes}
+    for endpoint, second, count in connection.execute("SELECT endpoint, second, good + bad + refused FROM latency"):
+        place, name = int((second - origin_us // 1_000_000) // width_s), objectives.class_of(endpoint)
+        if name is not None and 0 <= place < len(counted[name]):
+            counted[name][place] += count / width_s
+    return {name: values for name, values in counted.items() if any(values)}
+
+
+def _arrivals_per_s(connection: sqlite3.Connection, origin_us: int, last_s: float, width_s: int) -> list[float]:
+    """Arrivals of an open load that were due per second, in the same bins; nothing of another load."""
+    due = [0.0] * (int(last_s // width_s) + 1)
+    for second, count in connection.execute("SELECT second, sum(arrivals) FROM generator_health GROUP BY second"):
+        place = int((second - origin_us // 1_000_000) // width_s)
+        if 0 <= place < len(due):
+            due[place] += count / width_s
+    return due if any(due) else []

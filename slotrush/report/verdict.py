@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from slotrush.summary import Summary
+from slotrush.summary.generator import FAULTS_SAID, fault_sentences
+from slotrush.summary.model import Fault
 
 DRAIN_RATIO_AIM: Final = 2.0
 """A drain of at most this many times the floor is what the race aims at."""
@@ -15,18 +17,20 @@ class Kind(StrEnum):
     PASSED = "passed"
     REMARKS = "remarks"  # passed, with something that should be read
     FAILED = "failed"  # the audit found a promise broken
+    MISSED = "missed"  # ended early, as an objective was beyond saving
     PARTIAL = "partial"  # cut short, or a step is missing
     INVALID = "invalid"  # finished, but measured wrongly
 
 
 @dataclass(frozen=True)
 class Reason:
-    """`name` is a key of the locale's `reason` table, unless `verbatim` says it all."""
+    """`name` is a key of the locale's `reason` table, unless `verbatim` or `fault` says it all."""
 
     name: str
     count: float = 0
     invariant: str = ""
     verbatim: str = ""
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True)
@@ -40,15 +44,28 @@ def judge(summary: Summary) -> Verdict:
     """A broken promise outweighs everything, since it is a fact even in a run that was cut short."""
     broken = tuple(Reason("broken", count, invariant=name) for name, count in summary.audit.broken.items() if count)
     lacking = tuple(Reason(code.replace("-", "_")) for code in summary.incomplete)
-    faults = tuple(Reason("verbatim", verbatim=text) for text in summary.measuring_faults)
+    faults = tuple(_faults(summary))
     remarks = tuple(_remarks(summary))
     if broken:
         return Verdict(Kind.FAILED, broken + lacking + faults, remarks)
+    if summary.beyond_saving:
+        missed = tuple(Reason("verbatim", verbatim=reason) for reason in summary.beyond_saving)
+        return Verdict(Kind.MISSED, missed + faults, remarks)
     if lacking:
         return Verdict(Kind.PARTIAL, lacking + faults, remarks)
     if faults:
         return Verdict(Kind.INVALID, faults, remarks)
     return Verdict(Kind.REMARKS if remarks else Kind.PASSED, tuple(_merits(summary)), remarks)
+
+
+def _faults(summary: Summary) -> Iterator[Reason]:
+    """Why the run measured wrongly: the generator's stretches, then whatever else was found."""
+    spoiled = summary.generator.faults
+    yield from (Reason("fault", fault=fault) for fault in spoiled[:FAULTS_SAID])
+    if len(spoiled) > FAULTS_SAID:
+        yield Reason("more_faults", len(spoiled) - FAULTS_SAID)
+    said = set(fault_sentences(spoiled))
+    yield from (Reason("verbatim", verbatim=text) for text in summary.measuring_faults if text not in said)
 
 
 def _merits(summary: Summary) -> Iterator[Reason]:
@@ -58,6 +75,8 @@ def _merits(summary: Summary) -> Iterator[Reason]:
         yield Reason("sold_out", race.sold_once)
     if not any(endpoint.bad + endpoint.refused for endpoint in summary.requests.values()):
         yield Reason("none_failed", sum(endpoint.count for endpoint in summary.requests.values()))
+    if summary.load and summary.load.knee_per_s is not None:
+        yield Reason("knee", summary.load.knee_per_s)
     if race and race.drain_ratio is not None and race.drain_ratio <= DRAIN_RATIO_AIM:
         yield Reason("fast", race.drain_ratio)
 

@@ -2,13 +2,13 @@
 
 import tomllib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from importlib.resources import files
 from typing import Any, Final
 
 from babel import Locale
-from babel.dates import format_datetime
-from babel.numbers import format_decimal
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency, format_decimal, get_currency_symbol
 
 LANGUAGES: Final = ("en", "pt-BR")
 UNKNOWN: Final = "\u2013"
@@ -18,13 +18,13 @@ _PREFIXES: Final = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 class Words:
     """One language. `words("audit.title", count="3")` looks a text up and fills its placeholders in.
 
-    Every formatting method writes `UNKNOWN` for None.
+    `also`: a package whose `locales` have more texts. Every formatting method writes `UNKNOWN` for None.
     """
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, also: str | None = None) -> None:
         self.language = language
         self._locale = Locale.parse(language, sep="-")
-        self._texts = flat_texts(language)
+        self._texts = flat_texts(language) | (flat_texts(language, also) if also else {})
 
     def __call__(self, key: str, **values: object) -> str:
         """Raises KeyError for an unknown key or a placeholder without a value."""
@@ -87,6 +87,21 @@ class Words:
                 return f"{self.number(value_bytes / factor, 1)}\u00a0{unit}"
         return f"{self.number(value_bytes)}\u00a0B"
 
+    def money(self, amount: float | None, currency: str) -> str:
+        """An amount without its hundredths; `currency` by its ISO 4217 code, such as BRL."""
+        if amount is None:
+            return UNKNOWN
+        pattern = self._locale.currency_formats["standard"].pattern.replace(".00", "")
+        return format_currency(amount, currency, format=pattern, locale=self._locale, currency_digits=False)
+
+    def currency(self, code: str) -> str:
+        """The sign of a currency: R$ for BRL."""
+        return get_currency_symbol(code, locale=self._locale)
+
+    def day(self, iso: str | None) -> str:
+        """An ISO 8601 day, or the day of such a time."""
+        return UNKNOWN if iso is None else format_date(date.fromisoformat(iso[:10]), "long", locale=self._locale)
+
     def moment(self, iso: str | None) -> str:
         """An ISO 8601 time, in its own time zone; as it is when it is none."""
         if iso is None:
@@ -98,9 +113,9 @@ class Words:
         return format_datetime(at, format="long", locale=self._locale)
 
 
-def flat_texts(language: str) -> dict[str, str]:
-    """Every text of a language under its dotted key."""
-    source = files("slotrush.report").joinpath("locales", f"{language}.toml").read_text(encoding="utf-8")
+def flat_texts(language: str, package: str = "slotrush.report") -> dict[str, str]:
+    """Every text that a package has in a language, under its dotted key."""
+    source = files(package).joinpath("locales", f"{language}.toml").read_text(encoding="utf-8")
     return _flatten(tomllib.loads(source))
 
 

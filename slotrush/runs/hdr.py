@@ -1,9 +1,13 @@
 """HDR histograms of times in µs: 1 µs to 10 min, 3 significant digits, so any percentile is within 0.1 %."""
 
+import ctypes
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
+from hdrh.codec import add_array, decode, payload_header_size
 from hdrh.histogram import HdrHistogram
 
 LOWEST_US: Final = 1
@@ -36,11 +40,39 @@ def encode(times_us: Iterable[float]) -> bytes:
 
 
 def merge(encoded: Iterable[bytes]) -> HdrHistogram:
-    """One histogram of everything in the encoded ones, without loss."""
+    """One histogram of everything in the encoded ones, without loss. Raises ValueError for what is none of ours.
+
+    By the library's own decoder, but over one array for all of them: its `decode_and_add` makes a whole histogram of
+    each, which takes four times as long, and a run has tens of thousands.
+    """
     total = new_histogram()
+    one = (ctypes.c_ulonglong * total.counts_len)()
+    all_at, one_at = ctypes.addressof(total.encoder.get_counts()), ctypes.addressof(one)
+    least, most, count = total.counts_len, -1, 0
     for blob in encoded:
-        total.decode_and_add(blob)
+        content = zlib.decompress(blob)
+        if _form(content) != _our_form():
+            raise ValueError("a histogram of another form than 1 µs to 10 min with 3 significant digits")
+        found = decode(content, payload_header_size, one_at, total.counts_len, total.word_size)
+        if found["total"]:
+            places = found["max_nonzero_index"] + 1
+            add_array(all_at, one_at, places, total.word_size)
+            ctypes.memset(one_at, 0, places * total.word_size)
+            least, most = min(least, found["min_nonzero_index"]), max(most, places - 1)
+            count += found["total"]
+    if count:
+        total.set_internal_tacking_values(least, most, count)
     return total
+
+
+def _form(content: bytes) -> tuple[bytes, bytes]:
+    """What a decompressed histogram says of itself, but for the length of its counts."""
+    return content[:4], content[8:payload_header_size]
+
+
+@cache
+def _our_form() -> tuple[bytes, bytes]:
+    return _form(zlib.decompress(encode([])))
 
 
 def percentiles_ms(histogram: HdrHistogram) -> Percentiles:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
@@ -11,12 +11,17 @@ from typing import Any, Final
 from slotrush.errors import BadInputError
 
 APPLICATION_ID: Final = 1397511250
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 3
 RECORD_NAME: Final = "run.sqlite"
 PARTS_FOLDER: Final = "parts"
+STATEMENTS_EVENT: Final = "statements"
+"""Events of this name hold how many SQL statements the database has executed so far: {"total": …}."""
+FAULT_EVENT: Final = "fault"
+HEALED_EVENT: Final = "healed"
+"""A fault was done to the target, and is over: {"number": …, "fault": …}, of the first also what it {"hit": …}."""
 _LOCKED_S: Final = 30
 """How long to wait for another process that is writing."""
-_MERGED_TABLES: Final = ("events", "latency", "ledger", "generator_health")
+_MERGED_TABLES: Final = ("events", "latency", "ledger", "generator_health", "lost_actors")
 
 
 def create(path: Path) -> sqlite3.Connection:
@@ -87,9 +92,25 @@ def add_event(connection: sqlite3.Connection, at_us: int, name: str, detail: str
         connection.execute("INSERT INTO events VALUES (?, ?, ?)", (at_us, name, detail))
 
 
+def add_lost_actors(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """People whose worker is gone: what they did last is in no ledger."""
+    with connection:
+        connection.executemany("INSERT INTO lost_actors VALUES (?) ON CONFLICT DO NOTHING", [(one,) for one in ids])
+
+
 def event_times(connection: sqlite3.Connection) -> dict[str, int]:
     """The first time of each event, by name."""
     return dict(connection.execute("SELECT name, min(at_us) FROM events GROUP BY name"))
+
+
+def load_began_us(events: Mapping[str, int]) -> int | None:
+    """When everyone began, by the first times of a run's events: at the drop, or at the start of another load."""
+    return events.get("drop", events.get("start"))
+
+
+def load_ended_us(events: Mapping[str, int]) -> int | None:
+    """When it was over: at the last answer of a drop, or at the end of another load."""
+    return events.get("drained", events.get("ended"))
 
 
 def merge_parts(connection: sqlite3.Connection, parts: Iterable[Path]) -> int:
@@ -100,6 +121,7 @@ def merge_parts(connection: sqlite3.Connection, parts: Iterable[Path]) -> int:
     Raises BadInputError for a part that cannot be read; those before it are merged, it and the rest stay.
     """
     merged = 0
+    connection.execute("PRAGMA synchronous = FULL")  # a part is removed once its copy is on the disk, not before
     for part in sorted(parts):
         marker = f"merged:{part.stem}"
         if connection.execute("SELECT 1 FROM meta WHERE key = ?", (marker,)).fetchone() is None:

@@ -5,7 +5,7 @@
 -- Ids are the target's own ids as text (UUIDs for the reference target).
 
 PRAGMA application_id = 1397511250;  -- 'SLTR'
-PRAGMA user_version = 1;             -- schema version
+PRAGMA user_version = 3;             -- schema version
 
 -- What the run was: keys run_id, scenario, seed, started_at, options, target, machine, limits, floor, invalid_reasons, …
 CREATE TABLE meta (
@@ -13,7 +13,8 @@ CREATE TABLE meta (
     value TEXT NOT NULL              -- JSON
 ) STRICT, WITHOUT ROWID;
 
--- Points in time: 'connect', 'connected', 'drop', 'drained', 'stopped', 'interrupted', …
+-- Points in time: 'connect', 'connected', 'drop' or 'start', 'step', 'drained' or 'ended', 'broken', 'stopped', 'interrupted',
+-- 'worker-lost', 'worker-late', 'clock', 'scaled', 'replicas', 'fault', 'healed' …
 CREATE TABLE events (
     at_us  INTEGER NOT NULL,
     name   TEXT NOT NULL,
@@ -40,9 +41,12 @@ CREATE TABLE latency (
 CREATE TABLE ledger (
     key            TEXT NOT NULL,    -- Idempotency-Key; a retry of the same attempt repeats it
     worker         TEXT NOT NULL,
-    action         TEXT NOT NULL CHECK (action IN ('publish', 'request', 'cancel', 'accept', 'decline')),
-    actor          TEXT NOT NULL,    -- id of the patient or doctor who acts
-    subject        TEXT NOT NULL,    -- slot id (request), appointment id (cancel, accept, decline), doctor id (publish)
+    action         TEXT NOT NULL CHECK (action IN (
+        'publish', 'edit_slot', 'remove_slot', 'request', 'reschedule', 'accept', 'decline', 'cancel', 'complete',
+        'no_show', 'accept_offer', 'refuse_offer')),
+    actor          TEXT NOT NULL,    -- id of the patient, doctor or member of staff who acts
+    subject        TEXT NOT NULL,    -- doctor id (publish), slot id (edit_slot, remove_slot; request, reschedule: the
+                                     -- wanted one), appointment id (all others)
     intended_us    INTEGER NOT NULL,
     sent_us        INTEGER NOT NULL,
     answered_us    INTEGER,          -- NULL while unknown
@@ -50,21 +54,30 @@ CREATE TABLE ledger (
     status         INTEGER NOT NULL, -- HTTP status, 0 when there was no answer
     reason         TEXT NOT NULL DEFAULT '',  -- last path segment of the problem's type ('slot-taken'), or the error
     appointment    TEXT,             -- what the answer named, when acknowledged
-    doctor         TEXT,
+    doctor         TEXT,             -- remove_slot: whose slot it is, which no answer names; NULL: the actor's
     price_cents    INTEGER,
-    created        INTEGER           -- publish: how many slots were acknowledged
+    created        INTEGER,          -- publish: how many slots were acknowledged
+    moves          TEXT,             -- reschedule: the appointment that gives way to the new one, whatever the outcome
+    starts_us      INTEGER,          -- edit_slot: the time that was acknowledged
+    ends_us        INTEGER
 ) STRICT;
+
+-- The people of workers that were lost: what they did after their worker's last flush is in no ledger.
+CREATE TABLE lost_actors (
+    actor TEXT PRIMARY KEY           -- id of a patient, doctor or member of staff
+) STRICT, WITHOUT ROWID;
 
 -- The generator watches itself, per worker and second.
 CREATE TABLE generator_health (
     worker        TEXT NOT NULL,
     second        INTEGER NOT NULL,
-    loop_lag_hdr  BLOB NOT NULL,     -- HdrHistogram of event-loop lag, µs
-    cpu_us        INTEGER NOT NULL,  -- CPU of the worker process in this second
+    loop_lag_hdr  BLOB NOT NULL,     -- HdrHistogram of event-loop lag, µs: one value for every 50 ms, also while it was away
+    cpu_us        INTEGER NOT NULL,  -- CPU of the worker process, per second since its row before
     memory_bytes  INTEGER NOT NULL,  -- resident set
     users         INTEGER NOT NULL,
     sockets       INTEGER NOT NULL,
     gc_pause_us   INTEGER NOT NULL,
+    arrivals      INTEGER NOT NULL,  -- of an open load: arrivals that were due
     dropped       INTEGER NOT NULL,  -- arrivals that were due and never started
     PRIMARY KEY (worker, second)
 ) STRICT, WITHOUT ROWID;
@@ -92,19 +105,27 @@ CREATE TABLE stored_appointments (
     patient     TEXT NOT NULL,
     starts_us   INTEGER NOT NULL,
     ends_us     INTEGER NOT NULL,
-    state       TEXT NOT NULL,       -- live: requested, accepted; not live: declined, cancelled, completed, no_show
+    state       TEXT NOT NULL,       -- live: requested, accepted; these hold their slot, as do offered, completed, no_show;
+                                     -- declined, cancelled, expired: history, the slot may be gone or at another time
     price_cents INTEGER NOT NULL,
-    key         TEXT NOT NULL        -- Idempotency-Key of the request
+    key         TEXT NOT NULL,       -- Idempotency-Key of the request or reschedule; 'offer:…' for the system's offers
+    rescheduled_from TEXT            -- the appointment in whose place it came
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stored_transitions (
     event       TEXT PRIMARY KEY,    -- id of the outbox event, carried by its e-mails
     appointment TEXT NOT NULL,
-    state       TEXT NOT NULL,       -- the state that was entered
+    step        INTEGER NOT NULL,    -- place in the appointment's history, from 1
+    state       TEXT NOT NULL,       -- the state that was entered; rescheduled: requested, in place of another; moved: cancelled,
+                                     -- with another in its place; reminder: none
     actor       TEXT NOT NULL,
     key         TEXT NOT NULL,       -- Idempotency-Key of the write that caused it
     at_us       INTEGER NOT NULL,
-    recipients  TEXT NOT NULL        -- JSON list of the addresses that must hear of it, one e-mail each
+    recipients  TEXT NOT NULL,       -- JSON list of the addresses that must hear of it, one e-mail each
+    forgotten   INTEGER NOT NULL,    -- 1: its patient was made anonymous since, and may have heard of it at a former address
+    until_us    INTEGER,             -- how long it is worth telling: offered: until the offer ends, reminder: until the
+                                     -- appointment begins; NULL: always
+    overtaken_us INTEGER             -- when an e-mail of it was dropped, as something had overtaken it; NULL: none was
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stored_mails (

@@ -1,6 +1,7 @@
 """A database of our own on a PostgreSQL server, and the words for a server that will not have us."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -26,6 +27,31 @@ def masked(url: str) -> str:
     before, at, host = parts.netloc.rpartition("@")
     user, colon, _ = before.partition(":")
     return urlunsplit(parts._replace(netloc=f"{user}{':***' if colon else ''}{at}{host}"))
+
+
+def primary_of(urls: Sequence[str]) -> str:
+    """The one of several servers that takes writes, whichever it is when somebody connects. They are alike but for
+    their addresses."""
+    url = at(urls[0], [address for url in urls for address in addresses(url)])
+    return urlunsplit(urlsplit(url)._replace(query="target_session_attrs=primary"))
+
+
+def addresses(url: str) -> list[tuple[str, int]]:
+    """Hosts and ports of a URL that names both, of one server or of several."""
+    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    return [(host, int(port)) for host, _, port in (each.rpartition(":") for each in hosts)]
+
+
+def at(url: str, servers: Sequence[tuple[str, int]]) -> str:
+    """The same URL for other servers."""
+    user = urlsplit(url).netloc.rpartition("@")[0]
+    hosts = ",".join(f"{host}:{port}" for host, port in servers)
+    return urlunsplit(urlsplit(url)._replace(netloc=f"{user}@{hosts}"))
+
+
+def execute(server_url: str, statement: str) -> None:
+    """Raises asyncpg's errors, OSError and TimeoutError."""
+    asyncio.run(_execute(server_url, statement))
 
 
 def create(server_url: str, name: str) -> str:
@@ -56,13 +82,13 @@ def create_for_user(server_url: str, name: str) -> str:
 
 def drop(server_url: str, name: str) -> None:
     """Drop the database `name`, with whoever is still connected to it."""
-    asyncio.run(_execute(server_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    execute(server_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def answers(server_url: str) -> bool:
     try:
-        asyncio.run(_execute(server_url, "SELECT 1"))
-    except (asyncpg.PostgresError, OSError, TimeoutError):
+        execute(server_url, "SELECT 1")
+    except (asyncpg.PostgresError, asyncpg.InternalClientError, OSError, TimeoutError):
         return False
     return True
 

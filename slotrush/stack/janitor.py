@@ -17,7 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from slotrush.stack import quota
+from slotrush.stack.objects import ObjectStore, remove_ours
 from slotrush.stack.process import Trace, group_lives, signal_group
+from slotrush.stack.quota import Group
 
 _GRACE_S: Final = 5.0
 _POLL_S: Final = 0.02
@@ -41,8 +44,18 @@ class Keys:
     prefix: str
 
 
-Duty = Trace | Folder | Database | Keys
-_KINDS: Final[dict[str, type[Duty]]] = {kind.__name__: kind for kind in (Trace, Folder, Database, Keys)}
+@dataclass(frozen=True)
+class Socket:
+    """A Unix socket outside our folder."""
+
+    path: str
+
+
+Duty = Trace | Folder | Socket | Group | Database | Keys | ObjectStore
+"""Of an object store, what we put into it."""
+_KINDS: Final[dict[str, type[Duty]]] = {
+    kind.__name__: kind for kind in (Trace, Folder, Socket, Group, Database, Keys, ObjectStore)
+}
 
 
 class Janitor:
@@ -114,6 +127,10 @@ def _remove(duty: Duty) -> None:
     match duty:
         case Folder(path):
             _remove_folder(Path(path))
+        case Socket(path):
+            Path(path).unlink(missing_ok=True)
+        case Group():
+            quota.remove(duty)
         case Database(server_url, name):
             from slotrush.stack import database  # noqa: PLC0415 - heavy, and seldom needed
 
@@ -122,6 +139,8 @@ def _remove(duty: Duty) -> None:
             from slotrush.stack import valkey  # noqa: PLC0415
 
             valkey.remove_keys(redis_url, prefix)
+        case ObjectStore():
+            remove_ours(duty)
         case Trace():
             pass
 

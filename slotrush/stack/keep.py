@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
 
 from slotrush.errors import BadInputError, StackError
+from slotrush.stack.objects import ObjectStore
+from slotrush.stack.options import StackOptions, StackUrls
 from slotrush.stack.process import start_ticks
-from slotrush.stack.stack import Stack, StackOptions, StackUrls
+from slotrush.stack.stack import Stack
 
 HOME: Final = Path(".slotrush")
 _STATE: Final = "up.json"
@@ -191,6 +193,7 @@ def _say(answers: int, **message: Any) -> None:
 def _write_state(home: Path, state: Kept) -> None:
     new = home / f"{_STATE}.new"
     urls = None if state.urls is None else _plain(state.urls)
+    new.touch(mode=0o600)  # the object store's secret is among them
     new.write_text(json.dumps({"pid": state.pid, "start_ticks": state.start_ticks, "urls": urls}, indent=2))
     new.replace(home / _STATE)
 
@@ -203,7 +206,8 @@ def _urls_from(values: dict[str, Any] | None) -> StackUrls | None:
     if values is None:
         return None
     paths = {name: Path(values[name]) for name in ("mailbox_path", "jwt_key_file")}
-    return StackUrls(**{**values, **paths, "replica_urls": tuple(values["replica_urls"])})
+    objects = values["objects"] and ObjectStore(**values["objects"])
+    return StackUrls(**{**values, **paths, "replica_urls": tuple(values["replica_urls"]), "objects": objects})
 
 
 def _alive(running: Kept) -> bool:

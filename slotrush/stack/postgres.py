@@ -1,11 +1,11 @@
-"""The embedded PostgreSQL: made anew in the stack's folder, sized for a race, thrown away at the end."""
+"""The embedded PostgreSQL, its replica if asked for: made anew in the stack's folder, thrown away at the end."""
 
 import importlib.util
 import os
 import pwd
 import shutil
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -30,6 +30,10 @@ _SETTINGS: Final = {
     "dynamic_shared_memory_type": "mmap",  # files in the data folder, which go with it, and not in /dev/shm
     "logging_collector": "off",
     "log_checkpoints": "on",
+    "log_error_verbosity": "terse",  # the details of an error quote rows, and with them people
+    "hot_standby_feedback": "on",  # what a replica's reader still sees is not cleaned away under it
+    "shared_preload_libraries": "pg_stat_statements",  # so that a run knows how many statements it caused
+    "pg_stat_statements.save": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
@@ -44,6 +48,7 @@ class Postgres:
     connections: int
     user: int | None
     """Numeric user id to run as, None for our own."""
+    name: str = "postgres"
 
     @property
     def url(self) -> str:
@@ -61,6 +66,12 @@ class Postgres:
         arguments += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
         return Command("postgres", "initdb", arguments, user=self.user)
 
+    def copy_of(self, primary: "Postgres") -> Command:
+        """Fill the data folder from the running `primary`, and have the server follow it as a read-only replica."""
+        arguments = [str(self.programs / "pg_basebackup"), "--pgdata", str(self.data), "--dbname", primary.url]
+        arguments += ["--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast", "--no-sync"]
+        return Command("postgres", "pg_basebackup", arguments, user=self.user)
+
     def server(self) -> Command:
         arguments = [str(self.programs / "postgres"), "-D", str(self.data)]
         for name, value in {**_SETTINGS, **self._own_settings()}.items():
@@ -68,7 +79,7 @@ class Postgres:
         # SIGQUIT is PostgreSQL's immediate shutdown: the data is thrown away, but shared memory must be given back.
         return Command(
             "postgres",
-            "postgres",
+            self.name,
             arguments,
             user=self.user,
             stop_signal=signal.SIGQUIT,
@@ -103,10 +114,21 @@ def prepare(folder: Path, port: int, connections: int) -> Postgres:
         )
     programs = _programs(_package_folder(), folder, for_others=user is not None)
     for made in (data, sockets):
-        made.mkdir(mode=0o700)
-        if user is not None:
-            os.chown(made, user, -1)
+        _make(made, user)
     return Postgres(programs, data, sockets, port, connections, user)
+
+
+def prepare_replica(primary: Postgres, port: int) -> Postgres:
+    """A second server beside `primary`: as many connections, the same folder for sockets, data of its own."""
+    data = primary.data.with_name("postgres-replica")
+    _make(data, primary.user)
+    return replace(primary, data=data, port=port, name="postgres-replica")
+
+
+def _make(folder: Path, user: int | None) -> None:
+    folder.mkdir(mode=0o700)
+    if user is not None:
+        os.chown(folder, user, -1)
 
 
 def _package_folder() -> Path:

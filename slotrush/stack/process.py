@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from slotrush import REPOSITORY
 from slotrush.errors import StackError
 from slotrush.stack import tie
+from slotrush.stack.quota import Group
 
 _LOG_TAIL_BYTES: Final = 4096
 _LOG_TAIL_LINES: Final = 12
@@ -28,14 +30,18 @@ BACKGROUND: Final = os.SCHED_IDLE
 
 @dataclass(frozen=True)
 class Command:
-    """What to start. `user` is a numeric user id, or None to stay who we are."""
+    """What to start. `user` is a numeric user id, or None to stay who we are. `group`: the control group that it runs
+    in, None for our own."""
 
     component: str
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     user: int | None = None
+    folder: Path = REPOSITORY
+    """Where the stack starts it."""
     policy: int = FOREGROUND
+    group: Group | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     """Sent by the kernel when the owner dies."""
@@ -68,8 +74,12 @@ class Process:
         return f"{self.command.name} {describe_exit(self._popen.poll())}. Its log {self._log} ends with:\n{words}"
 
     def ask_to_stop(self) -> None:
+        self.signal(self.command.stop_signal)
+
+    def signal(self, number: signal.Signals) -> None:
+        """To itself alone, unless it has ended."""
         if self._popen.poll() is None:
-            self._popen.send_signal(self.command.stop_signal)
+            self._popen.send_signal(number)
 
     def kill(self) -> None:
         """End the whole process group and reap its leader."""
@@ -86,6 +96,7 @@ def spawn(command: Command, log: Path, folder: Path) -> Process:
     user = tie.SAME_USER if command.user is None else command.user
     tied = [sys.executable, "-I", "-S", tie.__file__]
     tied += [str(number) for number in (os.getpid(), int(command.death_signal), command.policy, user)]
+    tied.append("" if command.group is None else str(command.group.processes))
     with log.open("ab") as output:
         popen = subprocess.Popen(
             [*tied, *command.arguments],

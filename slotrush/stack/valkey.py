@@ -44,17 +44,21 @@ class Valkey:
         return Command("valkey", "valkey", arguments)
 
     def ready(self) -> bool:
-        try:
-            _ping(self.url)
-        except redis.RedisError:
-            return False
-        return True
+        return answers(self.url)
 
 
 def prepare(folder: Path, port: int) -> Valkey:
     data = folder / "valkey"
     data.mkdir()
     return Valkey(_program(), data, port)
+
+
+def answers(url: str) -> bool:
+    try:
+        _ping(url)
+    except redis.RedisError:
+        return False
+    return True
 
 
 def check_for_user(url: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from slotrush.files import write_whole
 from slotrush.runs import record
 from slotrush.summary.figures import summarise
 from slotrush.summary.model import INCOMPLETE, SCHEMA_VERSION, Summary
@@ -19,15 +20,12 @@ __all__ = ["INCOMPLETE", "SCHEMA_VERSION", "SUMMARY_NAME", "Summary", "summarise
 SUMMARY_NAME: Final = "summary.json"
 
 
-def write(run_dir: Path) -> Path:
-    """Write `summary.json` beside the record of the run and return its path."""
+def write(run_dir: Path) -> Summary:
+    """Write `summary.json` beside the record of the run; the summary, for whoever needs it next."""
     with closing(record.open_finished(run_dir)) as connection:
-        content = to_json(summarise(connection))
-    path = run_dir / SUMMARY_NAME
-    scratch = path.with_suffix(".json.part")
-    scratch.write_text(content, encoding="utf-8")
-    scratch.replace(path)
-    return path
+        summary = summarise(connection)
+    write_whole(run_dir / SUMMARY_NAME, to_json(summary))
+    return summary
 
 
 def to_json(summary: Summary) -> str:

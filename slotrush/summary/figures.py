@@ -2,25 +2,26 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from slotrush.audit import has_snapshot
-from slotrush.runs import hdr, record
+from slotrush.runs import record
+from slotrush.summary.generator import clock_sentences, fault_sentences, read_generator
+from slotrush.summary.load import read_load
 from slotrush.summary.model import (
     INCOMPLETE,
     SCHEMA_VERSION,
     Audit,
     Endpoint,
     Floor,
-    Generator,
-    LoopLag,
     Machine,
     Race,
     Summary,
     Target,
     Times,
 )
+from slotrush.summary.times import times_of
 from slotrush.summary.usage import costs_by_component
 
 
@@ -33,10 +34,17 @@ def summarise(connection: sqlite3.Connection) -> Summary:
     floor = _floor(_mapping(meta.get("floor")), machine)
     audit = _audit(connection)
     race = _race(connection, meta, events, floor)
+    load = read_load(connection, meta, events)
     requests = _requests(connection)
     interrupted = bool(meta.get("interrupted")) or "interrupted" in events
     incomplete = tuple(_incomplete(connection, events, audit, race is not None, interrupted))
-    reasons = (*map(str, meta.get("invalid_reasons") or ()), *(INCOMPLETE[code] for code in incomplete))
+    generator = read_generator(connection, meta, events)
+    reasons = (
+        *map(str, meta.get("invalid_reasons") or ()),
+        *fault_sentences(generator.faults),
+        *clock_sentences(generator.clock_offset_ms),
+        *(INCOMPLETE[code] for code in incomplete),
+    )
     return Summary(
         schema_version=SCHEMA_VERSION,
         run_id=str(meta.get("run_id", "")),
@@ -54,15 +62,17 @@ def summarise(connection: sqlite3.Connection) -> Summary:
         interrupted=interrupted,
         audit=audit,
         race=race,
+        load=load,
         requests=requests,
         availability=_availability(requests),
         dropped_arrivals=_scalar(connection, "SELECT sum(dropped) FROM generator_health") or 0,
-        generator=_generator(connection, meta, events),
+        generator=generator,
         cost=costs_by_component(connection, events, race.attempts if race else 0),
         peak_memory_bytes=_scalar(
             connection, "SELECT max(total) FROM (SELECT sum(memory_bytes) AS total FROM usage GROUP BY at_us)"
         ),
         floor=floor,
+        beyond_saving=_beyond_saving(connection),
     )
 
 
@@ -96,6 +106,7 @@ def _audit(connection: sqlite3.Connection) -> Audit:
         lost_acknowledged=broken.get("lost_acknowledged"),
         phantoms=broken.get("phantoms"),
         reused_keys=broken.get("reused_keys"),
+        broken_histories=broken.get("broken_histories"),
         overlapping=broken.get("overlapping"),
         notifications_missing=broken.get("notifications_missing"),
         notifications_doubled=broken.get("notifications_doubled"),
@@ -106,7 +117,8 @@ def _race(
     connection: sqlite3.Connection, meta: Mapping[str, Any], events: Mapping[str, int], floor: Floor | None
 ) -> Race | None:
     """The race's own figures, or None for a scenario that has no drop."""
-    if meta.get("scenario") != "race" and "drop" not in events:
+    has_drop = meta.get("scenario") == "race" or _mapping(meta.get("options")).get("model") == "drop"
+    if not has_drop and "drop" not in events:
         return None
     attempts, acknowledged, taken = connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE outcome = 'acknowledged'),"
@@ -140,7 +152,7 @@ def _response_since(connection: sqlite3.Connection, drop_us: int | None) -> Time
     if drop_us is None:
         return None
     blobs = connection.execute("SELECT response_hdr FROM latency WHERE second >= ?", (drop_us // 1_000_000,)).fetchall()
-    return _times(blob for (blob,) in blobs) if blobs else None
+    return times_of(blob for (blob,) in blobs) if blobs else None
 
 
 def _requests(connection: sqlite3.Connection) -> dict[str, Endpoint]:
@@ -156,15 +168,10 @@ def _requests(connection: sqlite3.Connection) -> dict[str, Endpoint]:
             good=good,
             bad=bad,
             refused=refused,
-            response_ms=_times(response for response, _ in blobs),
-            service_ms=_times(service for _, service in blobs),
+            response_ms=times_of(response for response, _ in blobs),
+            service_ms=times_of(service for _, service in blobs),
         )
     return endpoints
-
-
-def _times(blobs: Any) -> Times:
-    found = hdr.percentiles_ms(hdr.merge(blobs))
-    return Times(p50=found.p50, p90=found.p90, p99=found.p99, p999=found.p999, max=found.max)
 
 
 def _availability(requests: Mapping[str, Endpoint]) -> float | None:
@@ -172,62 +179,27 @@ def _availability(requests: Mapping[str, Endpoint]) -> float | None:
     return sum(endpoint.good for endpoint in requests.values()) / total if total else None
 
 
-def _generator(connection: sqlite3.Connection, meta: Mapping[str, Any], events: Mapping[str, int]) -> Generator:
-    workers = [row[0] for row in connection.execute("SELECT DISTINCT worker FROM generator_health")]
-    lags = [row[0] for row in connection.execute("SELECT loop_lag_hdr FROM generator_health")]
-    lag = hdr.percentiles_ms(hdr.merge(lags)) if lags else None
-    first_s = events["drop"] // 1_000_000 if "drop" in events else 0
-    last_s = events["drained"] // 1_000_000 if "drained" in events else 2**62
-    cpu_mean, cpu_max = connection.execute(
-        "SELECT avg(cpu_us), max(cpu_us) FROM generator_health WHERE second BETWEEN ? AND ?",
-        (first_s, last_s),
-    ).fetchone()
-    return Generator(
-        workers=len(workers),
-        bytes_per_patient=_bytes_per_patient(connection, meta, workers),
-        loop_lag_ms=LoopLag(p99=lag.p99, max=lag.max) if lag else None,
-        cpu_share=cpu_mean / 1e6 if cpu_mean is not None else None,
-        cpu_share_max=cpu_max / 1e6 if cpu_max is not None else None,
-        sockets_max=_scalar(
-            connection,
-            "SELECT max(total) FROM (SELECT sum(sockets) AS total FROM generator_health GROUP BY second)",
-        ),
-    )
-
-
-def _bytes_per_patient(connection: sqlite3.Connection, meta: Mapping[str, Any], workers: Sequence[str]) -> float | None:
-    """What one patient adds to the workers' resident memory over what they held before any was spawned."""
-    base = _generator_base(connection, meta)
-    patients = _mapping(meta.get("options")).get("patients")
-    if not patients or not workers or any(worker not in base for worker in workers):
-        return None
-    peak = _scalar(
-        connection,
-        "SELECT max(total) FROM (SELECT sum(memory_bytes) AS total FROM generator_health GROUP BY second)",
-    )
-    return (peak - sum(base[worker] for worker in workers)) / patients if peak is not None else None
-
-
-def _generator_base(connection: sqlite3.Connection, meta: Mapping[str, Any]) -> Mapping[str, int]:
-    """By worker, its resident bytes before the first patient: from the meta, or from the workers' 'base' events."""
-    if "generator_base" in meta:
-        return _mapping(meta["generator_base"])
-    details = connection.execute("SELECT detail FROM events WHERE name = 'base'")
-    bases = [json.loads(detail) for (detail,) in details]
-    return {base["worker"]: base["rss_bytes"] for base in bases}
-
-
 def _incomplete(
     connection: sqlite3.Connection, events: Mapping[str, int], audit: Audit, is_race: bool, interrupted: bool
 ) -> list[str]:
     conditions: dict[str, Callable[[], bool]] = {
         "interrupted": lambda: interrupted,
+        "aborted": lambda: "aborted" in events,
         "no-drop": lambda: is_race and "drop" not in events,
         "not-drained": lambda: "drop" in events and "drained" not in events,
+        "no-start": lambda: not is_race and "start" not in events,
+        "not-ended": lambda: "start" in events and "ended" not in events,
+        "worker-lost": lambda: "worker-lost" in events,
         "no-snapshot": lambda: not has_snapshot(connection),
         "no-audit": lambda: audit.clean is None,
     }
     return [code for code, applies in conditions.items() if applies()]
+
+
+def _beyond_saving(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The objectives for which the run was ended before its time, each with the reason."""
+    found = connection.execute("SELECT detail FROM events WHERE name = 'aborted'")
+    return tuple(reason for (detail,) in found for reason in json.loads(detail)["objectives"].values())
 
 
 def _duration_s(connection: sqlite3.Connection, events: Mapping[str, int]) -> float | None:

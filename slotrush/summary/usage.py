@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from slotrush.runs import record
 from slotrush.summary.model import Cost
 
 SAMPLING_GAP_MAX_US: Final = 5_000_000
@@ -41,18 +42,19 @@ def usage_samples(connection: sqlite3.Connection) -> dict[str, list[tuple[int, i
 
 
 def costs_by_component(connection: sqlite3.Connection, events: Mapping[str, int], attempts: int) -> dict[str, Cost]:
-    """CPU by component. Requests are known by the second: the drop's and the drain's seconds count whole."""
+    """CPU by component, from the drop to the drain or from the start to the end. Requests are known by the second:
+    the first and the last one count whole."""
     peaks = dict(connection.execute("SELECT component, max(memory_bytes) FROM usage GROUP BY component"))
-    drop_us, drained_us = events.get("drop"), events.get("drained")
+    begun_us, ended_us = record.load_began_us(events), record.load_ended_us(events)
     requests = 0
-    if drop_us is not None and drained_us is not None:
+    if begun_us is not None and ended_us is not None:
         requests = connection.execute(
             "SELECT coalesce(sum(good + bad + refused), 0) FROM latency WHERE second BETWEEN ? AND ?",
-            (drop_us // 1_000_000, drained_us // 1_000_000),
+            (begun_us // 1_000_000, ended_us // 1_000_000),
         ).fetchone()[0]
     costs = {}
     for component, samples in usage_samples(connection).items():
-        spent_us = _spent_us(samples, drop_us, drained_us)
+        spent_us = _spent_us(samples, begun_us, ended_us)
         costs[component] = Cost(
             cpu_us_per_request=_share(spent_us, requests),
             cpu_us_per_attempt=_share(spent_us, attempts),

@@ -4,8 +4,10 @@ Every choice depends only on the seed and on the patient's own index and turn, n
 patient or on the order of events, so a seed means the same race whatever the number of workers.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from itertools import count
 from typing import Final
 
 _MASK: Final = (1 << 64) - 1
@@ -14,6 +16,8 @@ _TURNS: Final = 1 << 20
 SLOT_MINUTES: Final = 30
 SLOTS_A_DAY: Final = 24 * 60 // SLOT_MINUTES
 FIRST_SLOT_IN_DAYS: Final = 30
+SCHEDULE_DAYS: Final = 24 * 60
+"""Within so many days swarms publish: a day for each minute of the day in which they start."""
 REACTION_US: Final = 250_000
 """How long a person needs to react to what appears on a screen (Woods et al. 2015 measured a mean of 0.23 s)."""
 
@@ -26,6 +30,9 @@ class Purpose(IntEnum):
     PAUSE = 3
     KEY = 4
     CONNECT = 5
+    THINK = 6
+    CHANCE = 7
+    RETRY = 8
 
 
 def scramble(state: int) -> int:
@@ -37,7 +44,7 @@ def scramble(state: int) -> int:
 
 
 def personal_seed(seed: int, actor: int) -> int:
-    """The seed of one actor's own draws; actors are patients (their index) and doctors (-1 - their index)."""
+    """The seed of one actor's own draws; no two people of a swarm are one."""
     return scramble(scramble(seed) ^ scramble(actor & _MASK))
 
 
@@ -56,9 +63,9 @@ def arrival_offset_us(own_seed: int, window_s: float) -> int:
     return REACTION_US + int(uniform(own_seed, Purpose.ARRIVAL) * window_s * 1e6)
 
 
-def choose(own_seed: int, turn: int, count: int) -> int:
-    """Which of `count` free slots the patient goes for in this turn."""
-    return (draw(own_seed, Purpose.SLOT, turn) * count) >> 64
+def choose(own_seed: int, turn: int, free: int) -> int:
+    """Which of `free` free slots the patient goes for in this turn."""
+    return (draw(own_seed, Purpose.SLOT, turn) * free) >> 64
 
 
 def pause_s(own_seed: int, turn: int, shortest_s: float, longest_s: float) -> float:
@@ -66,18 +73,25 @@ def pause_s(own_seed: int, turn: int, shortest_s: float, longest_s: float) -> fl
     return shortest_s + uniform(own_seed, Purpose.PAUSE, turn) * (longest_s - shortest_s)
 
 
-def key_prefix(own_seed: int, drop_us: int) -> str:
-    """What all idempotency keys of an actor share in one race.
+def key_prefix(own_seed: int, salt: int) -> str:
+    """What all idempotency keys of an actor share in one swarm.
 
-    The drop is part of it so that the same race, run again on the same database, is not taken for its own replay.
+    The salt is of the one time that it is run, so that the same swarm on the same database is not taken for its replay.
     """
-    bits = f"{scramble(own_seed ^ drop_us):016x}"
+    bits = f"{scramble(own_seed ^ salt):016x}"
     return f"{bits[:8]}-{bits[8:12]}-4{bits[13:]}-8{bits[12]}00-"
 
 
 def idempotency_key(prefix: str, own_seed: int, turn: int) -> str:
     """The key of the write that an actor makes in this turn: a UUID in form, unique per actor, race and turn."""
     return f"{prefix}{draw(own_seed, Purpose.KEY, turn) & 0xFFFFFFFFFFFF:012x}"
+
+
+def idempotency_keys(own_seed: int, salt: int) -> Iterator[str]:
+    """A key for each write of an actor, in their order; `salt` tells one swarm from the same one, run again."""
+    prefix = key_prefix(own_seed, salt)
+    for turn in count():
+        yield idempotency_key(prefix, own_seed, turn)
 
 
 def doctor_of(patient: int, doctors: int) -> int:
@@ -90,21 +104,26 @@ def slots_of(doctor: int, doctors: int, slots: int) -> int:
     return slots // doctors + (doctor < slots % doctors)
 
 
-def share(worker: int, workers: int, count: int) -> range:
-    """The indices of the `count` actors that one of the workers plays."""
-    return range(worker, count, workers)
+def share(worker: int, workers: int, actors: int) -> range:
+    """The indices of the `actors` that one of the workers plays."""
+    return range(worker, actors, workers)
+
+
+def untaken_day(at_us: int, days: int) -> datetime:
+    """Midnight UTC of a day some weeks after `at_us` from which on so many days are likely to be empty.
+
+    Swarms of different minutes get different days, so that several on one system do not publish the same hours: of a
+    day for one day each, of fewer hours for more, as systems take slots only of some years to come.
+    """
+    at = datetime.fromtimestamp(at_us / 1e6, UTC)
+    place = (at.hour * 60 + at.minute) % max(SCHEDULE_DAYS // days, 1)
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=FIRST_SLOT_IN_DAYS + place * days)
 
 
 def schedule(drop_us: int, slots: int) -> list[dict[str, str | int]]:
-    """What a doctor publishes: `slots` one after the other, from midnight UTC of a day some weeks after the drop.
-
-    Races of different minutes of a day get different days, so that several on one system do not publish the same hours.
-    """
-    drop = datetime.fromtimestamp(drop_us / 1e6, UTC)
-    days_each = -(-slots // SLOTS_A_DAY)
-    minute = drop.hour * 60 + drop.minute
-    first = drop.replace(hour=0, minute=0, second=0, microsecond=0)
-    first += timedelta(days=FIRST_SLOT_IN_DAYS + minute * days_each)
+    """What a doctor publishes: `slots` one after the other, from midnight UTC of an untaken day."""
+    first = untaken_day(drop_us, -(-slots // SLOTS_A_DAY))
     return [
         {"starts_at": f"{first + timedelta(minutes=SLOT_MINUTES * k):%Y-%m-%dT%H:%M:%SZ}", "minutes": SLOT_MINUTES}
         for k in range(slots)

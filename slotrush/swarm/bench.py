@@ -22,8 +22,9 @@ from gevent.pool import Group
 from locust import FastHttpUser, constant, task
 from locust.env import Environment
 
-from locustfiles.client import BookingClient, Target
-from slotrush.swarm import Recorder, Session, now_us
+from locustfiles.client import BookingClient
+from locustfiles.target import Target
+from slotrush.swarm import Recorder, Session
 
 SLOTS: Final = 20
 _WARM_UP_S: Final = 0.3
@@ -80,16 +81,16 @@ def bare_cpu_us(base_url: str, users: int, seconds: float) -> float:
     return spent
 
 
-def client_cpu_us(base_url: str, users: int, seconds: float, ask: Callable[[BookingClient, int], object]) -> float:
+def client_cpu_us(base_url: str, users: int, seconds: float, ask: Callable[[BookingClient], object]) -> float:
     """CPU of one request of the race's client, with all its recording but the encoding at the end."""
     recorder = Recorder("bench", None)
-    target = Target(base_url, recorder, connections=users)
+    target = Target(base_url, recorder)
     asked = 0
 
     def loop(client: BookingClient) -> None:
         nonlocal asked
         while True:
-            ask(client, now_us())
+            ask(client)
             asked += 1
 
     everyone = Group()
@@ -122,13 +123,13 @@ def main() -> None:
             kinds: dict[str, Callable[[], float]] = {
                 "bare FastHttpUser, GET": lambda: bare_cpu_us(base_url, options.users, options.seconds),
                 "agenda read": lambda: client_cpu_us(
-                    base_url, options.users, options.seconds, lambda client, at: client.agenda("0", at)
+                    base_url, options.users, options.seconds, lambda client: client.agenda("0")
                 ),
                 "booking attempt": lambda: client_cpu_us(
                     base_url,
                     options.users,
                     options.seconds,
-                    lambda client, at: client.request_appointment("0", "k" * 36, at),
+                    lambda client: client.request_appointment("0", "k" * 36),
                 ),
             }
             spent: dict[str, list[float]] = {kind: [] for kind in kinds}

@@ -1,26 +1,30 @@
-"""The generator watches itself: a load generator that is late measures itself, not the target."""
+"""The generator watches itself: a load generator that is late measures itself, not the target.
+
+`slotrush.summary.validity` judges by what is noted here.
+"""
 
 import gc
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from slotrush.runs import hdr
-
 SAMPLE_S: Final = 0.05
-MATERIAL_SHARE: Final = 0.2
-"""Loop lag is a material part of a reported time when it is more than this share of it."""
-NEGLIGIBLE_MS: Final = 10.0
-"""Loop lag under this is the grain of a shared machine's scheduler, whatever the reported times are."""
+"""How often the event loop is asked to come back."""
+_SAMPLE_US: Final = int(SAMPLE_S * 1e6)
+_LEAST_S: Final = 1e-3
+"""CPU time has a grain of its own: a share is not taken of less than this."""
 
 
 @dataclass(frozen=True)
 class HealthSecond:
-    """One worker in one second. Lag is how much later than asked the event loop came back."""
+    """One worker in one second, or in the longer time for which it could not report.
+
+    Lag is how much later than asked the event loop came back, one value for every `SAMPLE_S` of the time. CPU is per
+    second of that time.
+    """
 
     second: int
     loop_lag_us: tuple[int, ...]
@@ -29,17 +33,7 @@ class HealthSecond:
     users: int
     sockets: int
     gc_pause_us: int
-    dropped: int
-
-
-@dataclass(frozen=True)
-class GeneratorTimes:
-    """What decides whether a generator can be believed: its lag beside the times that it reported, in ms."""
-
-    lag_p50_ms: float
-    lag_p99_ms: float
-    response_p50_ms: float
-    response_p99_ms: float
+    arrivals: int
     dropped: int
 
 
@@ -52,21 +46,30 @@ class HealthProbe:
         sockets: Callable[[], int],
         cpu_s: Callable[[], float] = time.process_time,
         clock_s: Callable[[], float] = time.perf_counter,
+        epoch_s: Callable[[], float] = time.time,
     ) -> None:
         self._users, self._sockets, self._cpu_s, self._clock_s = users, sockets, cpu_s, clock_s
-        self._lags_us: list[int] = []
-        self._cpu_before_s = cpu_s()
+        self._epoch_s = epoch_s
+        self._lags_us: list[tuple[int, int]] = []
+        self._cpu_before_s, self._taken_s = cpu_s(), clock_s()
         self._gc_started_s = 0.0
         self._gc_pause_s = 0.0
-        self._dropped = 0
+        self._due = self._lost = self._told_due = self._told_lost = 0
 
     def lagged(self, late_s: float) -> None:
-        """The event loop came back `late_s` later than asked."""
-        self._lags_us.append(max(int(late_s * 1e6), 0))
+        """The event loop came back `late_s` later than asked, after a sleep of `SAMPLE_S`.
 
-    def dropped(self, arrivals: int) -> None:
-        """Arrivals that were due and never started."""
-        self._dropped += arrivals
+        While it was away it was not asked again, and what came later in that time waited for the rest of it: those
+        lags are noted too, or the longest would count least. Source: HdrHistogram, `recordValueWithExpectedInterval`.
+        """
+        late_us = max(int(late_s * 1e6), 0)
+        second = int(self._epoch_s())
+        self._lags_us.append((second, late_us))
+        self._lags_us.extend((second, rest_us) for rest_us in range(late_us - _SAMPLE_US, 0, -_SAMPLE_US))
+
+    def arrived(self, due: int, dropped: int) -> None:
+        """So many arrivals were due in all, of which so many never started."""
+        self._due, self._lost = due, dropped
 
     def on_gc(self, phase: str, _info: Mapping[str, int]) -> None:
         """To be put into `gc.callbacks`."""
@@ -76,20 +79,23 @@ class HealthProbe:
             self._gc_pause_s += self._clock_s() - self._gc_started_s
 
     def take(self, second: int) -> HealthSecond:
-        """What was seen since the last call."""
-        cpu_s = self._cpu_s()
+        """What was seen since the last call; lags only up to `second`, with whose answers they are compared."""
+        cpu_s, now_s = self._cpu_s(), self._clock_s()
+        elapsed_s = max(now_s - self._taken_s, _LEAST_S)
         health = HealthSecond(
             second=second,
-            loop_lag_us=tuple(self._lags_us),
-            cpu_us=int((cpu_s - self._cpu_before_s) * 1e6),
+            loop_lag_us=tuple(lag_us for noted, lag_us in self._lags_us if noted <= second),
+            cpu_us=int((cpu_s - self._cpu_before_s) / elapsed_s * 1e6),
             memory_bytes=resident_bytes(),
             users=self._users(),
             sockets=self._sockets(),
             gc_pause_us=int(self._gc_pause_s * 1e6),
-            dropped=self._dropped,
+            arrivals=self._due - self._told_due,
+            dropped=self._lost - self._told_lost,
         )
-        self._lags_us.clear()
-        self._cpu_before_s, self._gc_pause_s, self._dropped = cpu_s, 0.0, 0
+        self._lags_us = [(noted, lag_us) for noted, lag_us in self._lags_us if noted > second]
+        self._cpu_before_s, self._taken_s, self._gc_pause_s = cpu_s, now_s, 0.0
+        self._told_due, self._told_lost = self._due, self._lost
         return health
 
 
@@ -99,51 +105,19 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def settle_garbage() -> None:
-    """Take what is there out of the collector's sight and stop it: the race allocates little and frees by count."""
-    gc.collect()
+def spare_the_garbage_collector() -> None:
+    """Take everybody who is there out of the collector's sight: or it would stop the loop for a third of a second to
+    look through 10,000 users, and find nothing."""
     gc.freeze()
+
+
+def settle_garbage() -> None:
+    """The same, and stop the collector: the race allocates little and frees by count."""
+    gc.collect()
+    spare_the_garbage_collector()
     gc.disable()
 
 
 def resume_garbage() -> None:
     gc.enable()
     gc.unfreeze()
-
-
-def invalid_reasons(times: GeneratorTimes) -> tuple[str, ...]:
-    """Why the run cannot be judged by the times that the generator reported; empty when it can."""
-    reasons = []
-    for name, lag_ms, response_ms in (
-        ("median", times.lag_p50_ms, times.response_p50_ms),
-        ("99th percentile", times.lag_p99_ms, times.response_p99_ms),
-    ):
-        if lag_ms > NEGLIGIBLE_MS and lag_ms > MATERIAL_SHARE * response_ms:
-            reasons.append(
-                f"the generator's own event loop was {lag_ms:.0f} ms late where the response time is"
-                f" {response_ms:.0f} ms ({name}): the generator measured itself; use more workers or fewer patients"
-            )
-    if times.dropped:
-        reasons.append(f"{times.dropped} arrivals were due and never started")
-    return tuple(reasons)
-
-
-def read_times(record: sqlite3.Connection) -> GeneratorTimes | None:
-    """The times of a run record between the drop and the last answer; None when nothing was measured there."""
-    first_s, last_s = record.execute(
-        "SELECT coalesce(min(at_us) FILTER (WHERE name = 'drop'), 0) / 1000000,"
-        " coalesce(max(at_us) FILTER (WHERE name = 'drained'), 9e15) / 1000000 FROM events"
-    ).fetchone()
-    span = (int(first_s), int(last_s))
-    lags = [
-        blob
-        for (blob,) in record.execute("SELECT loop_lag_hdr FROM generator_health WHERE second BETWEEN ? AND ?", span)
-    ]
-    responses = [
-        blob for (blob,) in record.execute("SELECT response_hdr FROM latency WHERE second BETWEEN ? AND ?", span)
-    ]
-    if not lags or not responses:
-        return None
-    (dropped,) = record.execute("SELECT coalesce(sum(dropped), 0) FROM generator_health").fetchone()
-    lag, response = hdr.percentiles_ms(hdr.merge(lags)), hdr.percentiles_ms(hdr.merge(responses))
-    return GeneratorTimes(lag.p50, lag.p99, response.p50, response.p99, dropped)

@@ -1,191 +1,244 @@
-"""The race on Locust's events: options, line-up, drop, reports, end. Works on a master, a worker and a local runner.
+"""The swarm on Locust's events: line-up, start, reports, end. On a master, a worker and a local runner.
 
-The master decides and tells (`lineup`, `drop`, `finish`); workers play and report (`report`, `finished`). A local
-runner is both, and Locust hands it its own messages.
+The master decides and tells (`lineup`, `start`, `finish`), and asks what a worker's `clock` shows; workers play and
+report (`report`, `part`, `clock-read`, `finished`, and `failed` when they cannot play). A local runner is both, and
+Locust hands it its own messages.
 """
 
 import logging
+import math
 import os
+import signal
 import sys
-from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
+import gevent
+import gevent.os
+from gevent import GreenletExit
 from locust import events
-from locust.argument_parser import LocustArgumentParser
-from locust.dispatch import UsersDispatcher
 from locust.env import Environment
-from locust.exception import StopTest
 from locust.runners import LocalRunner, MasterRunner, Runner, WorkerRunner
 
-from slotrush.errors import BadInputError, SlotrushError
+from slotrush.errors import SlotrushError
 from slotrush.runs import record
+from slotrush.swarm import parts
 from slotrush.swarm.course import Course, Entrant
-from slotrush.swarm.master import Master
-from slotrush.swarm.process import PARENT_VARIABLE, die_with
-from slotrush.swarm.sessions import read_bank
-from slotrush.swarm.sizes import require_not_negative, require_positive
-from slotrush.swarm.standings import Lineup, RaceOptions, Report
+from slotrush.swarm.dispatch import InWorkerOrder, homes, positions
+from slotrush.swarm.locust_tuning import tune
+from slotrush.swarm.master import INTERRUPTED_GRACE_S, Master
+from slotrush.swarm.options import Doctors, Preflight, add_options, pace_of, planned
+from slotrush.swarm.plan import Lineup, Plan
+from slotrush.swarm.process import COMPLAINT, PARENT_VARIABLE, die_with
+from slotrush.swarm.recorder import now_us
+from slotrush.swarm.scenario import Scenario
+from slotrush.swarm.sessions import digest_of
+from slotrush.swarm.standings import Report
 from slotrush.swarm.worker import Worker
-from slotrush.targets import check_target
 
-__all__ = ["Course", "Entrant", "course_of", "install"]
+__all__ = ["Course", "Entrant", "course_of", "install", "installed", "pace_of"]
 
 log: Final = logging.getLogger("slotrush.swarm")
-Doctors = Callable[[Course, Entrant], None]
 _workers: Final[dict[Runner, Worker]] = {}
 _masters: Final[dict[Runner, Master]] = {}
-
-
-class InWorkerOrder(UsersDispatcher):
-    """Hands users round to the workers in the order of their ids, as `positions` numbers them."""
-
-    def _sort_workers(self) -> None:
-        self._worker_nodes = sorted(self._worker_nodes, key=attrgetter("id"))
-
-
-def positions(worker_ids: list[str]) -> dict[str, int]:
-    """The place of each worker: the n-th user that a worker of place p spawns is the patient p + n * workers."""
-    return {worker_id: place for place, worker_id in enumerate(sorted(worker_ids))}
+installed: Final[list[Scenario]] = []
+"""What this process's locustfile is."""
 
 
 def course_of(environment: Environment) -> Course:
-    """The race that this process plays. Raises StopTest when there is none."""
+    """The swarm that this process plays in. Ends the greenlet when there is none to join any more."""
     worker = _workers.get(environment.runner) if environment.runner else None
-    if worker is None or worker.course is None:
-        raise StopTest("there is no race to join: see the message above")
+    if worker is None or worker.course.closing:
+        raise GreenletExit
     return worker.course
 
 
-def install(doctors: Doctors) -> None:
-    """Make this locustfile a race: `doctors` plays one doctor, in a greenlet of its own."""
+def install(scenario: Scenario, preflight: Preflight, doctors: Doctors | None = None) -> None:
+    """Make this locustfile the scenario. `doctors` plays one doctor of a drop, in a greenlet of its own.
+
+    `preflight` raises BadInputError when the target is not one that the scenario can be played on.
+    """
+    installed.append(scenario)
+    tune()
     if parent := os.environ.pop(PARENT_VARIABLE, ""):
         die_with(int(parent))
-
-    def add_options(parser: LocustArgumentParser) -> None:
-        # Workers are forked after this. At the fork, because one waits for minutes for a master that has ended.
-        os.register_at_fork(after_in_child=partial(die_with, os.getpid()))
-        parser.add_argument("--sessions", default="", help="the session bank: signed-in patients and doctors (JSON)")
-        parser.add_argument("--patients", type=int, default=20_000, help="how many race, if --users is not given")
-        parser.add_argument("--slots", type=int, default=5_000, help="how many slots the doctors publish in all")
-        parser.add_argument("--doctors", type=int, default=0, help="how many publish; 0 is all of the bank")
-        parser.add_argument(
-            "--drop-window-s", type=float, default=0.5, help="patients start within this, after the drop"
-        )
-        parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same choices")
-        hidden: dict[str, Any] = {"include_in_web_ui": False}
-        parser.add_argument("--run-dir", default="", help="keep the record here: parts/ and live.json", **hidden)
-        parser.add_argument("--allow-list", default="", help="targets.toml: servers that may be loaded", **hidden)
+    _remember_dead_workers()
 
     def prepare(environment: Environment, runner: Runner, **_: Any) -> None:
         options = environment.parsed_options
         assert options is not None
         environment.dispatcher_class = InWorkerOrder
+        _interrupt_in_one_place()
         if not isinstance(runner, WorkerRunner):
             options.num_users = options.num_users or options.patients
             options.spawn_rate = options.spawn_rate or min(1000, options.num_users)
+            run_time_s = options.run_time or scenario.run_time_s
+            options.run_time = None  # Locust's begins with the first user; ours, when all are there
+            environment._filter_tasks_by_tags()
+            plan = partial(planned, scenario, environment, preflight, run_time_s)
             if options.headless:
-                _exit_on_bad_input(lambda: race_options(environment.host, options, options.num_users))
-            _play_master(environment, runner)
+                _exit_on_bad_input(plan)
+            _play_master(environment, runner, plan)
         if not isinstance(runner, MasterRunner):
-            _play_worker(environment, runner, doctors)
+            _play_worker(environment, runner, doctors or _nobody)
 
-    _listen(events.init_command_line_parser, add_options)
+    _listen(events.init_command_line_parser, partial(add_options, scenario))
     _listen(events.init, prepare)
 
 
-def race_options(host: str | None, options: Namespace, patients: int) -> RaceOptions:
-    """The sizes of the race, checked. Raises BadInputError."""
-    if not options.sessions:
-        raise BadInputError("--sessions", "no session bank is named", "Name the file of signed-in patients and doctors")
-    require_positive(patients=patients, slots=options.slots)
-    require_not_negative(doctors=options.doctors, drop_window_s=options.drop_window_s)
-    if options.run_dir and record.part_paths(Path(options.run_dir)):
-        raise BadInputError(f"--run-dir {options.run_dir}", "a race is recorded there already", "Name another folder")
-    bank = read_bank(Path(options.sessions))
-    doctors = options.doctors or bank.doctor_count
-    bank.require(patients, doctors)
-    check_target(host or "", Path(options.allow_list) if options.allow_list else None)
-    return RaceOptions(
-        host=host or "",
-        sessions=str(Path(options.sessions).resolve()),
-        patients=patients,
-        doctors=doctors,
-        slots=options.slots,
-        drop_window_s=options.drop_window_s,
-        seed=options.seed,
-        run_dir=str(Path(options.run_dir).resolve()) if options.run_dir else None,
-    )
+def _remember_dead_workers() -> None:
+    """gevent forgets a dead child after a minute, and Locust, which asks for it at its end, then asks for seconds."""
+    gevent.os._reap_children = partial(gevent.os._reap_children, timeout=math.inf)
+
+
+def _interrupt_in_one_place() -> None:
+    """Have Ctrl-C interrupt the main greenlet, where Locust expects it; Python's own may hit any that is running."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        gevent.signal_handler(
+            signal.SIGINT, gevent.get_hub().handle_system_error, KeyboardInterrupt, KeyboardInterrupt()
+        )
 
 
 def _exit_on_bad_input(check: Callable[[], object]) -> None:
     try:
         check()
     except SlotrushError as error:
-        sys.stderr.write(f"{error}\n")
+        _complain(error)
         sys.exit(error.exit_code)
 
 
-def _play_master(environment: Environment, runner: Runner) -> None:
+def _complain(error: SlotrushError) -> None:
+    sys.stderr.write(f"{COMPLAINT}{error}\n")
+    sys.stderr.flush()
+
+
+def _play_master(environment: Environment, runner: Runner, plan_of: Callable[..., tuple[Plan, Any]]) -> None:
     def start(**_: Any) -> None:
-        assert environment.parsed_options is not None
-        try:
-            options = race_options(environment.host, environment.parsed_options, runner.target_user_count)
-        except SlotrushError as error:
-            log.error("%s", error)
-            return
         ids = [node.id for node in _active(runner)] if isinstance(runner, MasterRunner) else ["local"]
-        master = _masters[runner] = Master(environment, options, len(ids))
-        for worker_id, place in positions(ids).items():
-            message = Lineup(options, place, len(ids)).as_message()
+        if runner in _masters:
+            _masters.pop(runner).release()
+        try:
+            plan, cast = plan_of(users=runner.target_user_count)
+            places = positions(ids)
+            master = _masters[runner] = Master(environment, plan, places, cast.players)
+        except SlotrushError as error:
+            _complain(error)
+            _call_off(environment, runner, error.exit_code)
+        spawned = homes(ids, runner.user_classes, plan.users)
+        told = {kind: spawned[kind] for kind in cast.shares}
+        bank = digest_of(Path(plan.sessions))
+        for worker_id, place in places.items():
+            message = Lineup(plan, place, len(ids), cast.shares, told, bank).as_message() | {"mark": master.mark}
             runner.send_message("lineup", message, None if worker_id == "local" else worker_id)
         master.begin()
 
-    def reported(msg: Any, **_: Any) -> None:
+    def connected(client_id: str, **_: Any) -> None:
         if runner in _masters:
-            _masters[runner].reported(Report.of_message(msg.data))
+            _masters[runner].late(client_id)
 
-    def finished(**_: Any) -> None:
-        if runner in _masters:
-            _masters[runner].finished()
-
-    def end(**_: Any) -> None:
+    def stopping(**_: Any) -> None:
         if master := _masters.get(runner):
-            master.end()
+            _leave_to_another_greenlet(runner)
+            master.end(INTERRUPTED_GRACE_S)
 
-    runner.register_message("report", reported)
-    runner.register_message("finished", finished)
+    def quitting(**_: Any) -> None:
+        if master := _masters.get(runner):
+            master.leave()
+
+    _listen_to_workers(runner)
+    _listen(environment.events.worker_connect, connected)
     _listen(environment.events.test_start, start)
-    _listen(environment.events.test_stopping, end)
-    _listen(environment.events.quitting, end)
+    _listen(environment.events.test_stopping, stopping)
+    _listen(environment.events.quitting, quitting)
+
+
+def _listen_to_workers(runner: Runner) -> None:
+    def tell(name: str, act: Callable[[Master, Any], None]) -> None:
+        def listener(msg: Any, **_: Any) -> None:
+            if master := _masters.get(runner):
+                act(master, msg.data)
+
+        runner.register_message(name, listener)
+
+    tell("report", lambda master, report: master.reported(Report.of_message(report)))
+    tell("part", Master.received)
+    tell("clock-read", lambda master, reading: master.heard_clock(**reading))
+    tell("finished", lambda master, who: master.finished(who["position"]))
+    tell("failed", lambda master, failure: master.failed(**failure))
+
+
+def _leave_to_another_greenlet(runner: Runner) -> None:
+    """A user who stops the swarm ends with all users, and so could not do what is to be done then: somebody else stops
+    it, and the user ends here."""
+    if gevent.getcurrent() in runner.user_greenlets:
+        options = runner.environment.parsed_options
+        gevent.spawn(runner.quit if options and options.headless else runner.stop)
+        raise GreenletExit
+
+
+def _call_off(environment: Environment, runner: Runner, exit_code: int) -> None:
+    """End the greenlet in which Locust is about to spawn users; without a web page, the process too."""
+    runner._users_dispatcher = None  # the next swarm may have other workers
+    assert environment.parsed_options is not None
+    if environment.parsed_options.headless:
+        environment.process_exit_code = exit_code
+        gevent.spawn(runner.quit)
+    raise GreenletExit
 
 
 def _play_worker(environment: Environment, runner: Runner, doctors: Doctors) -> None:
+    own = {name: getattr(environment.parsed_options, name) for name in ("sessions", "adapter", "allow_list")}
+
     def line_up(msg: Any, **_: Any) -> None:
-        _workers[runner] = Worker(environment, Lineup.of_message(msg.data), doctors)
+        mark = msg.data.pop("mark")
+        lineup = _at_home(Lineup.of_message(msg.data), own)
+        name = f"worker{lineup.position}"
+        folder = Path(lineup.plan.run_dir) / record.PARTS_FOLDER if lineup.plan.run_dir else None
+        part, must_be_sent = parts.place(folder, mark, name)
+        try:
+            course = Course(lineup, name, part)
+        except SlotrushError as error:
+            failure = {"position": lineup.position, "complaint": str(error), "exit_code": error.exit_code}
+            runner.send_message("failed", failure)
+            return
+        _workers[runner] = Worker(environment, course, doctors, part if must_be_sent else None)
 
-    def drop(msg: Any, **_: Any) -> None:
+    def begin(msg: Any, **_: Any) -> None:
         if runner in _workers:
-            _workers[runner].drop_at(msg.data["drop_us"])
+            _workers[runner].start_at(msg.data["start_us"])
 
-    def finish(**_: Any) -> None:
-        if worker := _workers.pop(runner, None):
-            worker.finish()
-        runner.send_message("finished", {})
+    def finish(msg: Any, **_: Any) -> None:
+        if worker := _workers.get(runner):
+            worker.finish(msg.data["grace_s"], asked_for=True)
 
     def end(**_: Any) -> None:
-        if worker := _workers.pop(runner, None):
-            worker.finish()
+        if worker := _workers.get(runner):
+            _leave_to_another_greenlet(runner)
+            worker.finish(grace_s=0, asked_for=False)
+
+    def read_clock(msg: Any, **_: Any) -> None:
+        runner.send_message("clock-read", msg.data | {"there_us": now_us()})
 
     runner.register_message("lineup", line_up)
-    runner.register_message("drop", drop)
+    runner.register_message("clock", read_clock)
+    runner.register_message("start", begin)
     runner.register_message("finish", finish, concurrent=True)
-    _listen(environment.events.quitting, end)
-    if not isinstance(runner, LocalRunner):
+    if not isinstance(runner, LocalRunner):  # whose master does it
+        _listen(environment.events.quitting, end)
         _listen(environment.events.test_stopping, end)
+
+
+def _at_home(lineup: Lineup, own: dict[str, str]) -> Lineup:
+    """With the files that this worker was told of itself, as another machine has them in other places."""
+    files = {name: str(Path(path).resolve()) if name != "adapter" else path for name, path in own.items() if path}
+    return replace(lineup, plan=replace(lineup.plan, **files))  # type: ignore[arg-type]
+
+
+def _nobody(_course: Course, _doctor: Entrant) -> None:
+    """The doctors of a scenario without a drop are users like everybody."""
 
 
 def _listen(hook: Any, listener: Callable[..., None]) -> None:

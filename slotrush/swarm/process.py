@@ -1,4 +1,4 @@
-"""What keeps the processes of a swarm from outliving the one that started them. Linux only, free of Locust."""
+"""Between the processes of a swarm and the one that started them. Linux only, free of Locust."""
 
 import ctypes
 import os
@@ -6,6 +6,8 @@ import signal
 from typing import Final
 
 PARENT_VARIABLE: Final = "SLOTRUSH_SWARM_PARENT"
+COMPLAINT: Final = "slotrush: "
+"""What a line begins with that says why a swarm could not be played."""
 _PR_SET_PDEATHSIG: Final = 1
 
 

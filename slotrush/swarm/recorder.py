@@ -6,8 +6,9 @@ which are encoded by `flush_latency`, away from the seconds that are being measu
 
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import islice
 from typing import Final, Literal, NamedTuple
@@ -15,10 +16,13 @@ from typing import Final, Literal, NamedTuple
 from slotrush.runs import hdr
 from slotrush.swarm.health import HealthSecond
 
-Action = Literal["publish", "request", "cancel", "accept", "decline"]
+Action = Literal[
+    "publish", "edit_slot", "remove_slot", "request", "reschedule", "accept", "decline", "cancel", "complete",
+    "no_show", "accept_offer", "refuse_offer",
+]  # fmt: skip
 Outcome = Literal["acknowledged", "refused", "unknown"]
 TAKEN: Final = "slot-taken"
-_LEDGER_SQL: Final = f"INSERT INTO ledger VALUES ({','.join('?' * 15)})"
+_LEDGER_SQL: Final = f"INSERT INTO ledger VALUES ({','.join('?' * 18)})"
 
 
 def now_us() -> int:
@@ -35,7 +39,7 @@ class Verdict(IntEnum):
 
 
 class Attempt(NamedTuple):
-    """One sending of one write, whatever became of it. A retry repeats the key."""
+    """One sending of one write, whatever became of it; `runs/schema.sql` has the fields. A retry repeats the key."""
 
     key: str
     action: Action
@@ -51,6 +55,9 @@ class Attempt(NamedTuple):
     doctor: str | None = None
     price_cents: int | None = None
     created: int | None = None
+    moves: str | None = None
+    starts_us: int | None = None
+    ends_us: int | None = None
 
 
 class Cell:
@@ -105,12 +112,14 @@ class Endpoint:
 
 @dataclass(slots=True)
 class Tally:
-    """Totals of one worker: bookings tried, acknowledged, refused as taken; requests of any kind that went wrong."""
+    """Totals of one worker: bookings tried, acknowledged, refused as taken; requests of any kind that went wrong;
+    writes of any kind, by action and outcome."""
 
     attempts: int = 0
     acknowledged: int = 0
     taken: int = 0
     errors: int = 0
+    writes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class Recorder:
@@ -127,6 +136,8 @@ class Recorder:
         self._attempts: list[Attempt] = []
         self.tally = Tally()
         self.open_sockets = 0
+        self.in_flight = 0
+        self.stopping = False  # whoever wants to ask something more is to end
         self.closed = False
 
     @property
@@ -142,6 +153,7 @@ class Recorder:
     def wrote(self, attempt: Attempt) -> None:
         """Note one sending of a write."""
         self._attempts.append(attempt)
+        self.tally.writes[attempt.action, attempt.outcome] += 1
         if attempt.action == "request":
             self.tally.attempts += 1
             if attempt.outcome == "acknowledged":
@@ -190,10 +202,16 @@ class Recorder:
             health.users,
             health.sockets,
             health.gc_pause_us,
+            health.arrivals,
             health.dropped,
         )
         with self._part:
-            self._part.execute("INSERT INTO generator_health VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING", row)
+            self._part.execute(
+                "INSERT INTO generator_health VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
+                " gc_pause_us = gc_pause_us + excluded.gc_pause_us, arrivals = arrivals + excluded.arrivals,"
+                " dropped = dropped + excluded.dropped",
+                row,
+            )
 
     def add_event(self, at_us: int, name: str, detail: str = "") -> None:
         if self._part is not None:

@@ -13,39 +13,48 @@ from typing import Final
 
 from slotrush import REPOSITORY
 from slotrush.errors import BadInputError, StackError
-from slotrush.runs import record
-from slotrush.swarm.process import PARENT_VARIABLE
-from slotrush.swarm.sessions import read_bank
-from slotrush.swarm.sizes import require_not_negative, require_positive
-from slotrush.targets import check_target
+from slotrush.swarm import plan
+from slotrush.swarm.plan import Plan
+from slotrush.swarm.process import COMPLAINT, PARENT_VARIABLE
+from slotrush.swarm.sessions import Role
+from slotrush.swarm.sizes import require_positive
 
-LOCUSTFILE: Final = REPOSITORY / "locustfiles" / "race.py"
 LOG_NAME: Final = "swarm.log"
 _START_LIMIT_S: Final = 60.0
+MASTER_PORT: Final = 5557
+"""Where workers on other hosts find the master: Locust's own."""
+REMOTE_START_LIMIT_S: Final = 600.0
+"""For workers on other hosts, which may have to fetch an image first."""
 _REAP_LIMIT_S: Final = 10.0
 _PORT_TRIES: Final = 3
 _PORT_LOST: Final = "was busy. Close any applications"
+_TABLES: Final = "\nType     Name "
 
 
 @dataclass(frozen=True)
 class SwarmOptions:
-    """One race: where, who, how many. `run_dir` gets parts/, live.json and logs/swarm.log."""
+    """One swarm: what `plan` says, played by `locustfile`. Its `run_dir` gets parts/, live.json and logs/swarm.log.
 
-    run_dir: Path
-    base_url: str
-    sessions: Path
-    patients: int
-    slots: int
-    doctors: int
-    drop_window_s: float
-    seed: int
+    `extra` are options for Locust as it knows them, such as --tags. `remote_workers`: they are started by somebody
+    else, on any host, and come to this master by MASTER_PORT.
+    """
+
+    locustfile: Path
+    plan: Plan
     workers: int = 2
-    connect_rate_per_s: int = 1000
-    allow_list: Path | None = None
+    spawn_rate_per_s: int = 1000
+    web_port: int | None = None
+    extra: tuple[str, ...] = ()
+    remote_workers: bool = False
+
+    @property
+    def run_dir(self) -> Path:
+        assert self.plan.run_dir is not None
+        return Path(self.plan.run_dir)
 
 
 class Swarm:
-    """The Locust processes of one race. They end by themselves after the last answer, or when the starter does."""
+    """The Locust processes of one swarm. They end by themselves when it is over, or when the starter does."""
 
     def __init__(self, options: SwarmOptions) -> None:
         """Check the options. Raises BadInputError."""
@@ -58,11 +67,13 @@ class Swarm:
         return self._options.run_dir / "logs" / LOG_NAME
 
     def log_end(self) -> str:
-        """The last lines that the swarm wrote."""
-        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-15:])
+        """The last lines that the swarm wrote, before the tables with which Locust ends."""
+        told, _, _ = self.log_path.read_text(errors="replace").partition(_TABLES)
+        return "\n".join(told.splitlines()[-15:])
 
     def start(self) -> None:
-        """Start, and return once the master is at work. Raises StackError with the end of the log when it ends.
+        """Start, and return once the master is at work. Raises StackError with the end of the log when it ends, and
+        BadInputError for what only Locust could find wrong.
 
         Call it from a thread that lives as long as the swarm: the processes end with the thread that started them.
         """
@@ -71,6 +82,9 @@ class Swarm:
             self._process = self._launch()
             if self._is_at_work():
                 return
+            log = self.log_path.read_text(errors="replace").splitlines()
+            if complaints := [line for line in log if line.startswith(COMPLAINT)]:
+                raise BadInputError.parse(complaints[-1].removeprefix(COMPLAINT))
             if _PORT_LOST not in self.log_end():
                 break
         raise StackError(f"the swarm did not start; the end of {self.log_path}:\n{self.log_end()}")
@@ -85,6 +99,11 @@ class Swarm:
             return None
         code = self._process.poll()
         return None if code is None or _group_exists(self._process.pid) else code
+
+    def require_success(self, code: int) -> None:
+        """Raise StackError with the end of the log when this exit code is another than 0."""
+        if code != 0:
+            raise StackError(f"the swarm failed with code {code}; the end of {self.log_path}:\n{self.log_end()}")
 
     def stop(self, grace_s: float) -> None:
         """Have everything written and every process ended: SIGTERM, and SIGKILL when `grace_s` is over."""
@@ -103,7 +122,7 @@ class Swarm:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
         with self.log_path.open("ab") as log:
             return subprocess.Popen(
-                command(self._options, _free_port()),
+                command(self._options, MASTER_PORT if self._options.remote_workers else _free_port()),
                 cwd=REPOSITORY,
                 env=environment | {PARENT_VARIABLE: str(os.getpid())},
                 stdin=subprocess.DEVNULL,
@@ -114,7 +133,8 @@ class Swarm:
 
     def _is_at_work(self) -> bool:
         """Whether the master has begun: it writes live.json then, and not before."""
-        deadline_s = time.monotonic() + _START_LIMIT_S
+        limit_s = _START_LIMIT_S + (REMOTE_START_LIMIT_S if self._options.remote_workers else 0)
+        deadline_s = time.monotonic() + limit_s
         while time.monotonic() < deadline_s:
             if (self._options.run_dir / "live.json").exists():
                 return True
@@ -131,33 +151,55 @@ class Swarm:
 
 
 def check(options: SwarmOptions) -> None:
-    """Raises BadInputError for a count, a run folder, a target or a session bank that cannot be used."""
-    require_positive(
-        patients=options.patients,
-        slots=options.slots,
-        doctors=options.doctors,
-        workers=options.workers,
-        connect_rate_per_s=options.connect_rate_per_s,
-    )
-    require_not_negative(drop_window_s=options.drop_window_s)
-    if record.part_paths(options.run_dir):
-        raise BadInputError(f"run folder {options.run_dir}", "a race is recorded there already", "Name another folder")
-    check_target(options.base_url, options.allow_list)
-    read_bank(options.sessions).require(options.patients, options.doctors)
+    """Raises BadInputError for what can be known to be wrong without Locust; it checks the rest when it starts."""
+    require_positive(workers=options.workers, spawn_rate=options.spawn_rate_per_s)
+    people: dict[Role, int] = {"doctor": options.plan.doctors}
+    if options.plan.model == "drop":
+        people["patient"] = options.plan.users
+    plan.check(options.plan, people)
 
 
 def command(options: SwarmOptions, port: int) -> list[str]:
     """The command line of Locust; master and workers meet on `port`."""
-    allowed = [] if options.allow_list is None else ["--allow-list", str(options.allow_list.resolve())]
-    return [
-        *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"),
-        *("--processes", str(options.workers), "--host", options.base_url),
-        *("--master-bind-host", "127.0.0.1", "--master-bind-port", str(port), "--master-port", str(port)),
-        *("--users", str(options.patients), "--spawn-rate", str(options.connect_rate_per_s)),
-        *("--patients", str(options.patients), "--slots", str(options.slots), "--doctors", str(options.doctors)),
-        *("--drop-window-s", str(options.drop_window_s), "--seed", str(options.seed)),
-        *("--sessions", str(options.sessions.resolve()), "--run-dir", str(options.run_dir.resolve()), *allowed),
-    ]
+    asked = options.plan
+    given: dict[str, object] = {
+        "--host": asked.host,
+        **(_remote(options.workers) if options.remote_workers else _forked(options.workers, port)),
+        "--master-bind-port": port,
+        "--users": asked.users,
+        "--spawn-rate": options.spawn_rate_per_s,
+        "--doctors": asked.doctors,
+        "--seed": asked.seed,
+        "--sessions": asked.sessions,
+        "--run-dir": asked.run_dir,
+        "--run-time": None if asked.run_time_s is None else f"{max(round(asked.run_time_s), 1)}s",
+        "--adapter": asked.adapter,
+        "--metrics-port": asked.metrics_port,
+        "--allow-list": asked.allow_list,
+    }
+    if asked.model == "drop":
+        given |= {"--slots": asked.slots, "--drop-window-s": asked.drop_window_s}
+    else:
+        given |= {"--model": asked.model, "--think-time": asked.think, "--arrivals": asked.arrivals}
+    face = ["--headless", "--only-summary"]
+    if options.remote_workers:
+        face.append("--master")
+    if options.web_port is not None:
+        face = ["--autostart", "--autoquit", "0", "--web-host", "127.0.0.1", "--web-port", str(options.web_port)]
+    named = [text for name, value in given.items() if value is not None for text in (name, str(value))]
+    return [sys.executable, "-m", "locust", "-f", str(options.locustfile), *face, *named, *options.extra]
+
+
+def _forked(workers: int, port: int) -> dict[str, object]:
+    return {"--processes": workers, "--master-bind-host": "127.0.0.1", "--master-port": port}
+
+
+def _remote(workers: int) -> dict[str, object]:
+    return {
+        "--expect-workers": workers,
+        "--expect-workers-max-wait": round(REMOTE_START_LIMIT_S),
+        "--master-bind-host": "*",
+    }
 
 
 def _free_port() -> int:

@@ -4,11 +4,11 @@ SELECT
     doctors.price_cents,
     slots.id,
     lower(slots.during) AS starts_at,
-    (extract(epoch FROM upper(slots.during) - lower(slots.during)) / 60)::int AS minutes,
+    minutes_of(slots.during) AS minutes,
     holding.patient_id AS holder
 FROM doctors
 LEFT JOIN slots ON slots.doctor_id = doctors.id AND lower(slots.during) > now()
 LEFT JOIN appointments AS holding
-    ON holding.slot_id = slots.id AND holding.state IN ('requested', 'accepted', 'completed', 'no_show')
+    ON holding.held_slot_id = slots.id
 WHERE doctors.id = $1
 ORDER BY lower(slots.during)

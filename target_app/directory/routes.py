@@ -1,16 +1,18 @@
-"""GET /v1/doctors."""
+"""GET /v1/doctors, GET /v1/doctors/{doctor_id} and GET /v1/specialties."""
 
-from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from target_app.directory.search import Search
-from target_app.identity.access import Anyone
-from target_app.problems import RESPONSES
-from target_app.services import Use
+from target_app.front_door import Answer, Call, hot
+from target_app.identity.access import Anyone, caller
+from target_app.parameters import query_of
+from target_app.problems import RESPONSES, doctor_not_found
+from target_app.services import Use, services_of
 
-router = APIRouter(prefix="/v1/doctors", tags=["directory"], responses=RESPONSES)
+router = APIRouter(tags=["directory"], responses=RESPONSES)
 
 
 class Doctor(BaseModel):
@@ -26,14 +28,28 @@ class Doctors(BaseModel):
     next: str | None = Field(description="Give it as 'after' for the next page", examples=[None])
 
 
-@router.get("", response_model=Doctors, summary="Search doctors")
-async def search_doctors(
-    services: Use,
-    _: Anyone,
-    specialty: Annotated[str | None, Query(max_length=60, examples=["cardiology"])] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 20,
-    after: Annotated[str, Query(max_length=400)] = "",
-) -> Response:
-    """By specialty, in order of name. An answer may be up to 5 s old."""
-    body = await services.directory.doctors(Search(specialty, limit, after))
-    return Response(body, media_type="application/json")
+class Specialties(BaseModel):
+    specialties: list[str] = Field(examples=[["cardiology", "dermatology"]])
+
+
+@hot(router, "GET", "/v1/doctors", model=Doctors, summary="Search doctors", parameters=query_of(Search))
+async def search_doctors(call: Call) -> Answer:
+    """Those who pass every filter, in order of name. An answer may be up to 5 s old."""
+    services = services_of(call)
+    await caller(call)
+    return Answer(200, await services.directory.doctors(call.scope["query_string"]))
+
+
+@router.get("/v1/doctors/{doctor_id}", summary="One doctor")
+async def one_doctor(services: Use, _: Anyone, doctor_id: UUID) -> Doctor:
+    """An answer may be up to 2 s old."""
+    doctor = await services.directory.doctor(doctor_id, services.board.since_s(doctor_id))
+    if doctor is None:
+        raise doctor_not_found()
+    return Doctor(**doctor | {"id": str(doctor_id)})
+
+
+@router.get("/v1/specialties", response_model=Specialties, summary="The specialties that doctors have")
+async def list_specialties(services: Use, _: Anyone) -> Response:
+    """In order of the alphabet. An answer may be up to 5 s old."""
+    return Response(await services.directory.specialties(), media_type="application/json")

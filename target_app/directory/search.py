@@ -1,84 +1,86 @@
-"""Searching doctors, with answers that are remembered for a bounded time."""
+"""What may be asked of the directory, and the cursor that leads from one page to the next."""
 
-import asyncio
-import base64
-import binascii
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+import hashlib
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
-import asyncpg
-import orjson
+from pydantic import BaseModel, Field, StringConstraints, ValidationInfo, field_validator
 
-from target_app.database import sql
-from target_app.encoding import to_json
-from target_app.problems import Problem
+from target_app import cursor
+from target_app.identity.schemas import PRICE_CENTS_MAX, State
+from target_app.parameters import ONE_SPACE, PRINTABLE, Moment
 
-STALENESS_S: Final = 5.0
-REMEMBERED_MAX: Final = 2_000
-_SEARCH: Final = sql(__package__, "search")
+Price = Annotated[int, Field(ge=0, le=PRICE_CENTS_MAX)]
 
 
-class Search(NamedTuple):
-    """`after` is the cursor that the former page gave, or empty."""
+class Search(BaseModel):
+    """A filter that is None lets everybody pass."""
 
-    specialty: str | None
-    limit: int
-    after: str
+    specialty: Annotated[str, StringConstraints(min_length=1, max_length=60), PRINTABLE] | None = Field(
+        None, examples=["cardiology"]
+    )
+    name: (
+        Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), ONE_SPACE, PRINTABLE]
+        | None
+    ) = Field(None, description="A part of the name; neither accents nor upper case matter", examples=["goncalves"])
+    state: State | None = Field(None, description="State of the CRM", examples=["SP"])
+    price_min_cents: Price | None = Field(None, description="BRL cents", examples=[10_000])
+    price_max_cents: Price | None = Field(None, description="BRL cents", examples=[40_000])
+    free_from: Moment | None = Field(
+        None,
+        description="Only doctors with a free slot that starts then or later, and not in the past",
+        examples=["2027-03-01T00:00:00Z"],
+    )
+    free_until: Moment | None = Field(
+        None, description="Only doctors with a free slot that starts before", examples=["2027-03-08T00:00:00Z"]
+    )
+    limit: int = Field(20, ge=1, le=200, examples=[20])
+    after: str = Field(
+        "", max_length=4_000, description="The 'next' of the former page, for the same filters", examples=[""]
+    )
 
+    @field_validator("price_max_cents")
+    @classmethod
+    def _not_below_the_least(cls, price_cents: int | None, info: ValidationInfo) -> int | None:
+        least_cents = info.data.get("price_min_cents")
+        if price_cents is not None and least_cents is not None and price_cents < least_cents:
+            raise ValueError("must not be less than price_min_cents")
+        return price_cents
 
-class Directory:
-    def __init__(self, pool: asyncpg.Pool, now_s: Callable[[], float]) -> None:
-        self._pool, self._now_s = pool, now_s
-        self._remembered: dict[Search, tuple[float, asyncio.Future[bytes]]] = {}
-
-    async def doctors(self, search: Search) -> bytes:
-        """A page of doctors as JSON. Raises Problem 422 for a cursor that is none."""
-        found = self._remembered.get(search)
-        if found is None or self._now_s() - found[0] > STALENESS_S or _failed(found[1]):
-            if len(self._remembered) >= REMEMBERED_MAX:
-                self._remembered.clear()
-            found = (self._now_s(), asyncio.ensure_future(self._find(search)))
-            self._remembered[search] = found
-        return await asyncio.shield(found[1])
-
-    async def _find(self, search: Search) -> bytes:
-        name, doctor_id = _read_cursor(search.after)
-        rows = await self._pool.fetch(_SEARCH, search.specialty, name, doctor_id, search.limit + 1)
-        page = rows[: search.limit]
-        return to_json(
-            {
-                "doctors": [_doctor(row) for row in page],
-                "next": _cursor(page[-1]["name"], page[-1]["id"]) if len(rows) > search.limit else None,
-            }
-        )
-
-
-def _failed(answer: "asyncio.Future[bytes]") -> bool:
-    return answer.done() and (answer.cancelled() or answer.exception() is not None)
-
-
-def _doctor(row: Any) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "crm": f"{row['crm']}/{row['crm_state']}",
-        "specialty": row["specialty"],
-        "price_cents": row["price_cents"],
-    }
+    @field_validator("free_until")
+    @classmethod
+    def _later_than_the_start(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("free_from")
+        if until is not None and start is not None and until <= start:
+            raise ValueError("must be later than free_from")
+        return until
 
 
-def _cursor(name: str, doctor_id: UUID) -> str:
-    return base64.urlsafe_b64encode(to_json([name, doctor_id])).decode()
+class Place(NamedTuple):
+    """Where a page ends, in the order of the directory."""
+
+    name: str
+    doctor_id: UUID
 
 
-def _read_cursor(cursor: str) -> tuple[str | None, UUID | None]:
-    if not cursor:
-        return None, None
-    try:
-        name, doctor_id = orjson.loads(base64.urlsafe_b64decode(cursor))
-        return str(name), UUID(doctor_id)
-    except (binascii.Error, ValueError, TypeError, AttributeError) as error:
-        raise Problem(
-            422, "invalid-request", "The cursor is not valid", "Use the 'next' of the former page as 'after'."
-        ) from error
+def after(search: Search, last: Place) -> str:
+    """The `after` of the page that follows `last`."""
+    return cursor.write(_filters(search), last.name, last.doctor_id)
+
+
+def place(search: Search) -> Place | None:
+    """Where the page starts. Raises Problem 422 unless the cursor is one of this search's."""
+
+    def of_this_search(parts: list[Any]) -> Place:
+        match parts:
+            case [str(filters), str(name), str(doctor_id)] if filters == _filters(search) and "\0" not in name:
+                return Place(name, UUID(doctor_id))
+        raise ValueError(parts)
+
+    return cursor.read(search.after, of_this_search) if search.after else None
+
+
+def _filters(search: Search) -> str:
+    """A name for the search whatever its page."""
+    return hashlib.sha256(search.model_dump_json(exclude={"limit", "after"}).encode()).hexdigest()[:16]

@@ -1,35 +1,55 @@
-"""Who may ask: parameters of endpoints that demand a signed-in account of some role."""
+"""Who may ask: the one place where a request's caller and their role are checked."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from target_app.front_door import Call
-from target_app.identity.tokens import Principal
+from target_app.identity.tokens import Principal, Role
+from target_app.network import client_address, within
 from target_app.problems import Problem
 from target_app.services import services_of
 
 _documented = HTTPBearer(auto_error=False, description="A session token from POST /v1/sessions")
 
 
-def forbidden(role: str) -> Problem:
-    return Problem(403, "forbidden", f"Only a {role} may do this")
+async def caller(request: Request, *roles: Role) -> Principal:
+    """Who asks; one of `roles`, or anybody who is signed in when none is given.
 
-
-def require(principal: Principal, role: str) -> Principal:
-    if principal.role != role:
-        raise forbidden(role)
+    Raises Problem 401 for nobody, 403 for another role and for staff outside the clinic's networks, and whatever an
+    external issuer's token is refused with.
+    """
+    services = services_of(request)
+    authorization = _authorization(request)
+    principal = services.tokens.remembered(authorization) or await services.tokens.principal(authorization)
+    if roles and principal.role not in roles:
+        raise Problem(403, "forbidden", f"Only a {' or '.join(roles)} may do this")
+    if principal.role == "staff":
+        address = client_address(request.scope, services.settings.trusted_proxies)
+        if not within(address, services.settings.staff_networks):
+            raise Problem(403, "outside-the-clinic", "Staff work from the clinic's networks only")
     return principal
 
 
-def caller(call: Call) -> Principal:
-    """Who asks a hot endpoint. Raises Problem 401."""
-    return services_of(call).tokens.principal(call.header(b"authorization") or b"")
+def _authorization(request: Request) -> bytes:
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            return bytes(value)
+    return b""
 
 
-async def _anyone(request: Request, _: Annotated[object, Depends(_documented)]) -> Principal:
-    return services_of(request).tokens.principal(request.headers.get("authorization", "").encode())
+def _one_of(*roles: Role) -> Callable[..., Awaitable[Principal]]:
+    async def dependency(request: Request, _: Annotated[object, Depends(_documented)]) -> Principal:
+        return await caller(request, *roles)
+
+    return dependency
 
 
-Anyone = Annotated[Principal, Depends(_anyone)]
+Anyone = Annotated[Principal, Depends(_one_of())]
+APatient = Annotated[Principal, Depends(_one_of("patient"))]
+ADoctor = Annotated[Principal, Depends(_one_of("doctor"))]
+Staff = Annotated[Principal, Depends(_one_of("staff"))]
+DoctorOrStaff = Annotated[Principal, Depends(_one_of("doctor", "staff"))]
+PatientOrDoctor = Annotated[Principal, Depends(_one_of("patient", "doctor"))]
+"""Parameters of endpoints for whoever is signed in, or only for those with such a role."""

@@ -2,6 +2,14 @@
 
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 
+-- Who does what happens by itself: offers, what expires, reminders.
+CREATE FUNCTION system_actor() RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '00000000-0000-0000-0000-000000000000'::uuid;
+
+-- How long a slot is.
+CREATE FUNCTION minutes_of(during tstzrange) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (extract(epoch FROM upper(during) - lower(during)) / 60)::integer;
+
 CREATE TABLE accounts (
     id            uuid PRIMARY KEY DEFAULT uuidv7(),
     role          text NOT NULL CHECK (role IN ('patient', 'doctor', 'staff')),
@@ -94,3 +102,4 @@ CREATE TABLE notifications (
 -- migrate:down
 
 DROP TABLE notifications, appointment_events, appointments, slots, doctors, patients, accounts;
+DROP FUNCTION minutes_of, system_actor;

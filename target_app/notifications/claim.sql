@@ -1,7 +1,12 @@
--- Which of these e-mails are still to be sent. $1 event ids, $2 recipients (arrays of the same length).
--- An e-mail that was sent stays so: that is what makes a redelivered event harmless.
-INSERT INTO notifications (event_id, recipient, state)
-SELECT * FROM unnest($1::uuid[], $2::text[]), (VALUES ('sending')) AS state
-ON CONFLICT (event_id, recipient) DO UPDATE SET attempts = notifications.attempts + 1
-WHERE notifications.state = 'sending'
-RETURNING event_id, recipient
+-- Which of these e-mails are to be sent now. $1 event ids, $2 recipients (arrays of the same length), $3 for how many
+-- seconds nobody else sends them (lease.sql renews that).
+-- An e-mail that was sent, given up or overtaken stays so, one that is put off has its time, and one that another member
+-- is sending is that one's: that is what makes a redelivered event harmless. attempts: this one included.
+INSERT INTO notifications (event_id, recipient, state, leased_until)
+SELECT event_id, recipient, 'sending', now() + make_interval(secs => $3)
+FROM unnest($1::uuid[], $2::text[]) AS due (event_id, recipient)
+ON CONFLICT (event_id, recipient) DO UPDATE SET
+    attempts = notifications.attempts + 1, tried_at = now(), leased_until = excluded.leased_until
+WHERE notifications.state = 'sending' AND notifications.retry_at IS NULL
+  AND coalesce(notifications.leased_until <= now(), true)
+RETURNING event_id, recipient, attempts

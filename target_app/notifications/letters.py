@@ -11,52 +11,78 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from target_app.identity.schemas import REMOVED_DOMAIN
+
 SENDER: Final = "Agenda <agenda@clinic.example>"
 CLINIC_TIME: Final = ZoneInfo("America/Sao_Paulo")
-_FORMATS: Final = {"pt-BR": "%d/%m/%Y às %H:%M", "en": "%Y-%m-%d at %H:%M"}
+PERISHABLE: Final = ("offered", "reminder")
+"""Events that may be overtaken (overtaken.sql) before an e-mail tells of them."""
 
 
 @dataclass(frozen=True)
 class Letter:
+    """`role`: as whom the recipient gets it, patient or doctor. `perishable`: it may be overtaken by what happens."""
+
     event: UUID
+    role: str
     recipient: str
     subject: str
     text: str
+    perishable: bool = False
 
     def message(self) -> bytes:
-        """As it goes over the wire. Its Message-ID is the same for every attempt, so a mailbox can tell doubles."""
+        """As it goes over the wire. Its Message-ID is the same for every attempt, so a mailbox can tell doubles.
+
+        Raises ValueError when the recipient is nothing that a header can hold.
+        """
         message = EmailMessage()
         message["From"] = SENDER
         message["To"] = self.recipient
         message["Subject"] = self.subject
-        message["Message-ID"] = f"<{self.event}.{self.recipient.replace('@', '.')}@clinic.example>"
+        message["Message-ID"] = f"<{self.event}.{self.role}@clinic.example>"
         message["X-Event-Id"] = str(self.event)
         message.set_content(self.text)
         return message.as_bytes()
 
 
 def letters(event: Mapping[str, Any]) -> Iterator[Letter]:
-    """One e-mail to the patient and one to the doctor, each in their language; `event` is a row of events.sql."""
+    """What is sent about the event, a row of events.sql: to each role that its state has a text for, in the language
+    of whoever has that role. Nothing goes to somebody whose data were removed."""
     for role in ("patient", "doctor"):
-        locale = event[f"{role}_locale"]
-        text = _texts(locale)[event["state"]]
-        values = {
-            "patient": event["patient"],
-            "doctor": event["doctor"],
-            "when": _when(event["starts_at"], locale),
-            "price": _price(event["price_cents"], locale),
-            "reason": event["reason"] or "",
-        }
-        yield Letter(event["id"], event[f"{role}_email"], text["subject"].format(**values), text[role].format(**values))
+        texts, recipient = _texts(event[f"{role}_locale"]), event[f"{role}_email"]
+        text = texts.get(event["state"], {})
+        if role in text and not recipient.endswith(f"@{REMOVED_DOMAIN}"):
+            values = _values(event, event[f"{role}_locale"], texts["words"])
+            subject, body = text["subject"].format(**values), text[role].format(**values)
+            yield Letter(event["id"], role, recipient, subject, body, event["state"] in PERISHABLE)
+
+
+def _values(event: Mapping[str, Any], locale: str, words: Mapping[str, str]) -> dict[str, str]:
+    def when(at: datetime | None) -> str:
+        return at.astimezone(CLINIC_TIME).strftime(words["when"]) if at else words["missing"]
+
+    link = _one_line(event["video_url"] or "")
+    return {
+        "patient": _one_line(event["patient"]),
+        "doctor": _one_line(event["doctor"]),
+        "when": when(event["starts_at"]),
+        "previous": when(event["previous_starts_at"]),
+        "deadline": when(event["deadline"]),
+        "price": _price(event["price_cents"], locale),
+        "call": words["call"].format(link=link) if link else "",
+        "reason": _one_line(event["reason"] or "") or words["missing"],
+    }
 
 
 @cache
 def _texts(locale: str) -> dict[str, dict[str, str]]:
+    """By state, the subject and the text for each role; and the language's `words`."""
     return tomllib.loads(files(__package__).joinpath(f"letters.{locale}.toml").read_text(encoding="utf-8"))
 
 
-def _when(at: datetime, locale: str) -> str:
-    return at.astimezone(CLINIC_TIME).strftime(_FORMATS[locale])
+def _one_line(text: str) -> str:
+    """What somebody wrote, as part of a sentence: without line breaks and other characters that print nothing."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def _price(cents: int, locale: str) -> str:

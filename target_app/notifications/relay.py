@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 BATCH: Final = 1_000
 RUSH_WINDOW_S: Final = 3.0
 RUSH_EVENTS: Final = 100
-"""So many bookings within the window are a rush."""
+"""So many events within the window are a rush."""
 HELD_BACK_MAX_S: Final = 20.0
 
 
@@ -22,7 +22,7 @@ async def should_wait(pool: asyncpg.Pool) -> bool:
     rush: bool = await pool.fetchval(
         """
         SELECT count(*) FILTER (WHERE at > now() - make_interval(secs => $1)) >= $2
-               AND min(at) > now() - make_interval(secs => $3)
+               AND min(coalesce(requeued_at, at)) > now() - make_interval(secs => $3)
         FROM appointment_events WHERE relayed_at IS NULL
         """,
         RUSH_WINDOW_S,
@@ -30,6 +30,17 @@ async def should_wait(pool: asyncpg.Pool) -> bool:
         HELD_BACK_MAX_S,
     )
     return rush
+
+
+async def lag_s(pool: asyncpg.Pool) -> float:
+    """How long the oldest event has been waiting; 0 when there is none. Uses appointment_events_to_relay."""
+    waiting: float = await pool.fetchval(
+        """
+        SELECT coalesce(extract(epoch FROM now() - min(coalesce(requeued_at, at))), 0)::float8
+        FROM appointment_events WHERE relayed_at IS NULL
+        """
+    )
+    return waiting
 
 
 async def relay(pool: asyncpg.Pool, redis: Redis, stream: str) -> int:

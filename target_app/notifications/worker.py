@@ -1,89 +1,91 @@
-"""Runs the notifier: `python -m target_app.notifications.worker`. The environment configures it, see settings.py."""
+"""Runs the notifier: `python -m target_app.notifications.worker`. The environment configures it, see settings.py.
+
+Any number of workers may run at once.
+"""
 
 import asyncio
-import logging
 import os
-import signal
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final
 
 import asyncpg
-import uvloop
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from target_app import database
+from target_app.agenda.feed import STREAM, announce
+from target_app.appointments import expiry
+from target_app.notifications import metrics, notifier, relay, reminders
 from target_app.notifications.mailer import Mailer
 from target_app.notifications.notifier import Notifier
-from target_app.notifications.relay import BATCH, relay, should_wait
 from target_app.settings import Settings
+from target_app.steps import Step, for_ever, main
 
-log = logging.getLogger(__name__)
-RELAY_EVERY_S: Final = 0.25
-RUSH_PAUSE_S: Final = 0.5
-RESCUE_EVERY_S: Final = 15.0
-AGAIN_AFTER_S: Final = 1.0
+RUSH_PAUSE_S: Final = 0.25
 
 
-async def for_ever(step: Callable[[], Awaitable[float]]) -> None:
-    """Repeat `step`, which returns how long to pause; a server that is away is waited for."""
-    while True:
-        try:
-            pause_s = await step()
-        except (RedisError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            log.warning("%s; trying again in %.0f s", error, AGAIN_AFTER_S)
-            pause_s = AGAIN_AFTER_S
-        await asyncio.sleep(pause_s)
+def steps(settings: Settings, pool: asyncpg.Pool, redis: Redis, mailer: Mailer) -> list[Step]:
+    """All that a worker does, each beside the others."""
+    stream = f"{settings.key_prefix}events"
+    member = Notifier(pool, redis, mailer, stream, f"{socket.gethostname()}-{os.getpid()}")
+
+    async def hand_on() -> bool:
+        if await relay.should_wait(pool):
+            await asyncio.sleep(RUSH_PAUSE_S)
+            return False
+        return await relay.relay(pool, redis, stream) == relay.BATCH
+
+    async def send() -> bool:
+        await member.join()
+        while True:
+            await member.work()
+
+    async def rescue() -> bool:
+        await member.join()
+        return await member.rescue() > 0
+
+    async def put_off() -> bool:
+        return await member.again() == notifier.BATCH
+
+    async def remind() -> bool:
+        added = await reminders.remind(pool, 3600.0 * settings.reminder_h)
+        metrics.REMINDERS.inc(added)
+        return added == reminders.BATCH
+
+    async def expire() -> bool:
+        freed = await expiry.expire(pool, settings.offer_s)
+        if freed:
+            changes = [("freed", doctor, slot, None) for doctor, slot in freed]
+            await announce(redis, f"{settings.key_prefix}{STREAM}", changes)
+        return len(freed) >= expiry.EXPIRED_MAX
+
+    async def measure() -> bool:
+        metrics.OUTBOX_LAG.set(await relay.lag_s(pool))
+        return False
+
+    return [
+        Step("outbox to stream", hand_on, pause_s=0.25),
+        Step("stream to e-mails", send, pause_s=0.0),
+        Step("what dead workers left", rescue, pause_s=15.0),
+        Step("e-mails that were put off", put_off, pause_s=5.0),
+        Step("reminders", remind, pause_s=5.0),
+        Step("offers and requests that expire", expire, pause_s=2.0),
+        Step("measurements", measure, pause_s=5.0),
+    ]
 
 
 async def run(settings: Settings) -> None:
     """Until cancelled."""
-    stream = f"{settings.key_prefix}events"
-    pool = await database.connect(settings)
+    pool = await database.connect_once_there(settings)
     redis = Redis.from_url(settings.redis_url, health_check_interval=10)
     mailer = Mailer(settings.smtp_url)
-    notifier = Notifier(pool, redis, mailer, stream, f"{socket.gethostname()}-{os.getpid()}")
-
-    async def hand_on() -> float:
-        if await should_wait(pool):
-            return RUSH_PAUSE_S
-        return 0.0 if await relay(pool, redis, stream) == BATCH else RELAY_EVERY_S
-
-    async def notify() -> float:
-        await notifier.join()
-        while True:
-            await notifier.work()
-
-    async def rescue() -> float:
-        await asyncio.sleep(RESCUE_EVERY_S)
-        await notifier.join()
-        await notifier.rescue()
-        return 0.0
-
     try:
-        async with asyncio.TaskGroup() as tasks:
-            for step in (hand_on, notify, rescue):
-                tasks.create_task(for_ever(step))
+        with metrics.served(settings.notifier_metrics_port):
+            await for_ever(steps(settings, pool, redis, mailer))
     finally:
         await mailer.close()
         await redis.aclose()
         await pool.close()
 
 
-async def until_terminated(settings: Settings) -> None:
-    work = asyncio.create_task(run(settings))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
-    with suppress(asyncio.CancelledError):
-        await work
-
-
-def main() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    uvloop.run(until_terminated(Settings.from_environment()))
-
-
 if __name__ == "__main__":
-    main()
+    main(lambda: run(Settings.from_environment()))

@@ -29,23 +29,23 @@ def complains(finished: Any, *words: str) -> None:
         (("race", "--drop-window-s", "nan"), ("--drop-window-s",)),
         (("race", "--slots", "10", "--doctors", "20"), ("--slots 10", "--doctors")),
         (("race", "--slots", "1000", "--doctors", "2"), ("--slots 1000", "--doctors 5")),
-        (("race", "--patients", "500000"), ("open files", "--patients")),
+        (("race", "--patients", "500000"), ("open files", "--workers", "fewer patients")),
         (("race", "--host", "http://127.0.0.1:9"), ("--sessions",)),
         (("up", "--patients", "0"), ("--patients 0",)),
         (("rase",), ("rase",)),
-        (("audit", "nowhere"), ("nowhere", "there is no run record")),
-        (("report", "nowhere"), ("nowhere", "there is no run record")),
+        (("audit", "nowhere"), ("nowhere", "neither a folder, nor a run in results")),
+        (("report", "nowhere"), ("nowhere", "neither a folder, nor a run in results")),
     ],
 )
-def test_bad_options(slotrush: Any, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
-    complains(slotrush(*arguments), *words)
+def test_bad_options(typed: Any, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+    complains(typed(*arguments), *words)
     assert not (tmp_path / "results").exists()
 
 
-def test_a_busy_port(slotrush: Any, tmp_path: Path) -> None:
+def test_a_busy_port(typed: Any, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
-        complains(slotrush("race", "--patients", "10", "--port", port), f"port {port}", "another program")
+        complains(typed("race", "--patients", "10", "--port", port), f"port {port}", "another program")
     assert not any((tmp_path / "results").iterdir())
 
 
@@ -55,18 +55,18 @@ def test_an_unreachable_database(slotrush: Any) -> None:
     assert "secret" not in finished.stdout + finished.stderr
 
 
-def test_an_unreachable_cache(slotrush: Any) -> None:
-    complains(slotrush("race", "--patients", "10", REDIS_URL="redis://127.0.0.1:9/0"), "REDIS_URL", "127.0.0.1:9")
+def test_an_unreachable_cache(typed: Any) -> None:
+    complains(typed("race", "--patients", "10", REDIS_URL="redis://127.0.0.1:9/0"), "REDIS_URL", "127.0.0.1:9")
 
 
-def test_a_strangers_server(slotrush: Any, tmp_path: Path) -> None:
+def test_a_strangers_server(typed: Any, tmp_path: Path) -> None:
     sessions = tmp_path / "sessions.json"
     sessions.write_text('{"patients": [], "doctors": []}')
-    finished = slotrush("race", "--patients", "10", "--host", "https://clinic.example", "--sessions", sessions)
+    finished = typed("race", "--patients", "10", "--host", "https://clinic.example", "--sessions", sessions)
     complains(finished, "https://clinic.example", "targets.toml")
 
 
-def test_a_corrupt_a_foreign_and_a_later_run_file(slotrush: Any, tmp_path: Path) -> None:
+def test_a_corrupt_a_foreign_and_a_later_run_file(typed: Any, tmp_path: Path) -> None:
     corrupt = tmp_path / "corrupt.sqlite"
     corrupt.write_bytes(b"SQLite format 3\x00" + b"\x07" * 5000)
     foreign = tmp_path / "foreign.sqlite"
@@ -77,5 +77,5 @@ def test_a_corrupt_a_foreign_and_a_later_run_file(slotrush: Any, tmp_path: Path)
     for path in (corrupt, foreign, later):
         for command in ("audit", "report"):
             before = path.read_bytes()
-            complains(slotrush(command, path), str(path))
+            complains(typed(command, path), str(path))
             assert path.read_bytes() == before

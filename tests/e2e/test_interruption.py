@@ -13,14 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-SIZES = ("--patients", "400", "--slots", "100", "--doctors", "10", "--no-floor")
+SIZES = ("--patients", "60", "--slots", "20", "--doctors", "4", "--replicas", "1", "--proxies", "1", "--workers", "1")
 
 
 @contextmanager
 def racing(results: Path, environment: dict[str, str], *options: str) -> Iterator[subprocess.Popen[str]]:
     """A race whose patients are connecting."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "slotrush", "race", *SIZES, *options, "--results", str(results)],
+        [sys.executable, "-m", "slotrush", "race", *SIZES, "--no-floor", *options, "--results", str(results)],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -52,7 +52,7 @@ def all_gone(processes: list[psutil.Process]) -> bool:
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 def test_an_interrupted_race_keeps_its_results(
     number: signal.Signals, tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -70,6 +70,7 @@ def test_an_interrupted_race_keeps_its_results(
     assert (run / "report.pt-BR.html").exists()
 
 
+@pytest.mark.long
 def test_a_part_that_dies_is_named_and_the_rest_is_stopped(tmp_path: Path, environment: dict[str, str]) -> None:
     with racing(tmp_path, environment) as process:
         parts = descendants(process)
@@ -84,6 +85,7 @@ def test_a_part_that_dies_is_named_and_the_rest_is_stopped(tmp_path: Path, envir
     assert json.loads((run / "summary.json").read_text())["valid"] is False
 
 
+@pytest.mark.long
 def test_a_killed_race_leaves_no_process_and_its_record_can_be_read(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:

@@ -1,28 +1,30 @@
 """A real race, small: 500 patients, 100 slots, the whole stack."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import junitparser
 import psutil
 import pytest
 
+from slotrush import slo
+
+pytestmark = pytest.mark.alone  # the run judges whether it had the machine for itself
 PATIENTS, SLOTS, DOCTORS = 500, 100, 10
 SIZES = ("--patients", PATIENTS, "--slots", SLOTS, "--doctors", DOCTORS, "--drop-window-s", "0.5")
+FEW = ("--patients", 60, "--slots", 12, "--doctors", 3)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one race that the tests below look at from all sides."""
-    import os  # noqa: PLC0415
-    import subprocess  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-
-    results = tmp_path_factory.mktemp("results")
+def race(results: Path, *options: object) -> Path:
+    """The folder of one race."""
     environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-    command = [sys.executable, "-m", "slotrush", "race", *map(str, SIZES), "--results", str(results)]
+    command = [sys.executable, "-m", "slotrush", "race", *map(str, options), "--results", str(results)]
     finished = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL
     )
@@ -32,9 +34,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+def summary_of(run: Path) -> Any:
+    return json.loads((run / "summary.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One race that the tests below look at from all sides. Nothing is compared with the floor: that takes 15 s."""
+    return race(tmp_path_factory.mktemp("results"), *SIZES, "--replicas", 2, "--no-floor")
+
+
 @pytest.fixture
 def summary(run: Path) -> Any:
-    return json.loads((run / "summary.json").read_text())
+    return summary_of(run)
 
 
 def rows(run: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -92,7 +104,17 @@ def test_where_the_time_goes_is_accounted_for(summary: Any) -> None:
         assert summary["cost"][component]["peak_memory_bytes"] > 0, component
     for component in ("generator", "proxy", "app", "postgres"):
         assert summary["cost"][component]["cpu_us_per_attempt"] > 0, component
+
+
+@pytest.mark.long
+def test_the_drain_is_compared_with_the_floor_of_before_and_after(tmp_path: Path) -> None:
+    """The parts are looked at for each change: tests/slotrush/floor, test_racing_commands.py and test_summary.py."""
+    run = race(tmp_path, *FEW, "--replicas", 1)
+    summary = summary_of(run)
+    [(noted,)] = rows(run, "SELECT value FROM meta WHERE key = 'floor'")
+
     assert summary["floor"]["request_us"] > 0
+    assert len(json.loads(noted)["measured"]) == 2
     assert summary["race"]["drain_ratio"] > 0
 
 
@@ -129,3 +151,27 @@ def test_the_audit_can_be_repeated_and_fails_when_the_record_is_bent(run: Path, 
     failed = slotrush("audit", bent)
     assert failed.returncode == 1
     assert lost in failed.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "exit_code", "told"),
+    [
+        ({}, 3, "availability: the interval has the objective in it"),
+        ({"target: 0.999": "target: 0.9", "target: 0.99\n": "target: 0.9\n"}, 0, "Passed: every objective is met"),
+        ({"atMost: 268435456": "atMost: 1000000"}, 1, "Failed: an objective is missed"),
+    ],
+    ids=["so few requests cannot show three nines", "passed", "failed"],
+)
+def test_the_gate_holds_it_against_the_objectives(
+    run: Path, slotrush: Any, tmp_path: Path, changes: dict[str, str], exit_code: int, told: str
+) -> None:
+    text = slo.load().path.read_text()
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    (tmp_path / "slo.yaml").write_text(text)
+
+    judged = slotrush("gate", run, "--slo", "slo.yaml", "--junit", "gate.xml")
+
+    assert judged.returncode == exit_code, judged.stdout + judged.stderr
+    assert told in judged.stdout
+    assert sum(suite.tests for suite in junitparser.JUnitXml.fromfile(str(tmp_path / "gate.xml"))) == 8

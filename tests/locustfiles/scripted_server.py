@@ -20,7 +20,8 @@ def json_answer(status: int, body: bytes, head: bytes = b"") -> bytes:
 
 
 class ScriptedServer:
-    """Answers the n-th request with the n-th step of the script: bytes (in pieces, if several), CLOSE or HANG."""
+    """Answers the n-th request with the n-th step of the script: bytes (in pieces, if several, maybe with CLOSE as the
+    last), CLOSE or HANG."""
 
     def __init__(self, script: Sequence[bytes | Sequence[bytes]]) -> None:
         self._script = iter(script)
@@ -62,6 +63,8 @@ class ScriptedServer:
                     self._released.wait()
                     return
                 for piece in [step] if isinstance(step, bytes) else step:
+                    if piece is CLOSE:
+                        return
                     connection.sendall(piece)
 
 

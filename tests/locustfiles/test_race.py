@@ -1,11 +1,13 @@
 """What Locust is told of the race; the race itself is run against a real stack in tests/e2e."""
 
+from locust import User
 from locust.stats import RequestStats
 
 from slotrush.swarm import Recorder, Verdict
-from slotrush.swarm.locust_events import positions
+from slotrush.swarm.dispatch import homes, positions
 from slotrush.swarm.worker import add_to_stats, rounded_ms
 
+CLASSES = [("Doctor", "doctor", 3), ("Receptionist", "staff", 1), ("Patient", "patient", 0)]
 DROP_US = 1_700_000_000_000_000
 
 
@@ -36,3 +38,12 @@ def test_locusts_statistics_get_the_same_as_from_single_requests() -> None:
         )
         assert abs(together.avg_response_time - singly.avg_response_time) < 1e-6
     assert at_once.total.num_failures == 1
+
+
+def test_each_workers_users_are_counted_by_their_class() -> None:
+    """As the dispatcher hands them round: each role by itself, so that nobody plays more of one than there are."""
+    kinds = [type(name, (User,), {"role": role, "fixed_count": count}) for name, role, count in CLASSES]
+
+    spawned = homes(["host_b", "host_a"], kinds, users=20)
+
+    assert spawned == {"Doctor": [2, 1], "Receptionist": [1, 0], "Patient": [8, 8]}

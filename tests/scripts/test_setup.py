@@ -150,15 +150,21 @@ def test_the_environment_runs_the_tree_and_starts_at_once_the_second_time(ready_
 
 def test_the_checks_are_all_run_unless_arguments_ask_for_certain_tests(ready_tree: Tree) -> None:
     for tool in ("ruff", "mypy", "pytest"):
-        (ready_tree.root / f"{tool}.py").write_text(f"import sys; print('{tool}', *sys.argv[1:])")
+        (ready_tree.root / f"{tool}.py").write_text(f"import sys; print('{tool}', *sys.argv[1:], flush=True)")
     ready_tree.require("2.0")
     run([ready_tree.setup], ready_tree.supplied())
 
     everything = run([ready_tree.root / ".ci" / "run"], ready_tree.offline())
     chosen = run([ready_tree.root / "scripts" / "test", "tests/e2e", "-x"], ready_tree.offline())
 
-    assert everything.stdout.splitlines() == ["ruff check", "ruff format --check", "mypy", "pytest"]
+    *style, one, other, last = everything.stdout.splitlines()
+    assert style == ["ruff check", "ruff format --check"]
+    assert {one, other} == {"mypy", "pytest -n 3 --dist loadfile -m not alone and not long"}
+    assert last == "pytest -m alone and not long tests/e2e"
     assert chosen.stdout.splitlines() == ["pytest tests/e2e -x"]
+
+    (ready_tree.root / "mypy.py").write_text("import sys; sys.exit(1)")
+    assert run([ready_tree.root / "scripts" / "test"], ready_tree.offline()).returncode == 1, "though all tests pass"
 
 
 def test_a_changed_lock_file_brings_the_environment_up_to_date(ready_tree: Tree) -> None:
@@ -175,7 +181,7 @@ def test_a_copied_tree_gets_an_environment_of_its_own(ready_tree: Tree) -> None:
     copy = ready_tree.root.with_name("a copy")
     shutil.copytree(ready_tree.root, copy, symlinks=True)
 
-    finished = run([copy / "scripts" / "setup"], ready_tree.supplied())
+    finished = run([copy / "scripts" / "setup"], ready_tree.supplied(PYTHON=ready_tree.add_quick_python()))
 
     assert finished.returncode == 0, finished.stderr
     show = "import site; print(open(site.getsitepackages()[0] + '/slotrush-tree.pth').read())"
@@ -211,7 +217,7 @@ def test_after_an_interruption_nothing_runs_on_and_the_next_start_mends_it(ready
     ready_tree.require(before)
     next(ready_tree.root.glob(".venv/lib/*/site-packages/rush_sample.py")).unlink()
 
-    finished = run([ready_tree.setup], ready_tree.supplied())
+    finished = run([ready_tree.setup], ready_tree.supplied(PYTHON=ready_tree.add_quick_python()))
 
     assert finished.returncode == 0, finished.stderr
     assert installed(ready_tree) == before != ""

@@ -1,13 +1,23 @@
-"""Worlds that a run could have left behind, consistent or with one thing broken: material for the audit's tests."""
+"""Worlds that a run could have left behind: material for the audit's tests. They are consistent as they are built."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 HALF_HOUR_US: Final = 1_800_000_000
 FAR_US: Final = 10**15
 QUEUES: Final = ("outbox", "stream", "dead letters")
+SYSTEM: Final = "system"
+HELD: Final = ("offered", "requested", "accepted", "completed", "no_show")
+LED_TO: Final = {"rescheduled": "requested", "moved": "cancelled", "reminder": "accepted"}
+TO_BOTH: Final = ("requested", "accepted", "declined", "cancelled", "rescheduled")
+TO_THE_PATIENT: Final = ("offered", "reminder")
+STEP_US: Final = 10
+"""Between two events of an appointment, the first of which is at this time."""
+BY_THE_PATIENT: Final = ("accept_offer", "refuse_offer")
 Row = dict[str, Any]
+Outcomes = Sequence[str]
+TOLD: Final[Outcomes] = ("acknowledged",)
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,14 @@ class Appointment:
     state: str
     price_cents: int
     key: str
+    rescheduled_from: str | None = None
+
+
+class Event(NamedTuple):
+    appointment: str
+    state: str
+    actor: str
+    key: str
 
 
 @dataclass
@@ -30,266 +48,146 @@ class World:
     ledger: list[Row] = field(default_factory=list)
     slots: dict[str, tuple[str, int, int]] = field(default_factory=dict)
     appointments: dict[str, Appointment] = field(default_factory=dict)
-    transitions: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
+    events: dict[str, Event] = field(default_factory=dict)
     mails: list[tuple[str, str]] = field(default_factory=list)
     depths: dict[str, int] = field(default_factory=lambda: dict.fromkeys(QUEUES, 0))
-
-    def publish(self, doctor: str, starts_us: Sequence[int], outcomes: Sequence[str] = ("acknowledged",)) -> None:
-        for number, start_us in enumerate(starts_us):
-            self.slots[f"slot-{doctor}-{number}"] = (doctor, start_us, start_us + HALF_HOUR_US)
-        for outcome in outcomes:
-            created = len(starts_us) if outcome == "acknowledged" else None
-            self.write("publish", f"key-{doctor}", doctor, doctor, outcome, created=created)
+    anonymous: set[str] = field(default_factory=set)
+    dropped: dict[str, int] = field(default_factory=dict)
+    """When the e-mail to the patient was dropped, by event."""
+    lost: set[str] = field(default_factory=set)
+    """People whose worker was lost."""
 
     def write(self, action: str, key: str, actor: str, subject: str, outcome: str, **told: Any) -> None:
         self.ledger.append(
             {"key": key, "action": action, "actor": actor, "subject": subject, "outcome": outcome} | told
         )
 
-    def request(self, slot: str, patient: str, outcomes: Sequence[str] = ("acknowledged",)) -> str:
-        """A booking that reached the database, whatever its client heard of it; answers its id."""
-        doctor, starts_us, ends_us = self.slots[slot]
-        key = f"key-{patient}-{slot}"
-        made = Appointment(f"app-{patient}-{slot}", slot, doctor, patient, starts_us, ends_us, "requested", 20_000, key)
+    def publish(self, doctor: str, starts_us: Sequence[int], outcomes: Outcomes = TOLD) -> None:
+        for number, start_us in enumerate(starts_us):
+            self.slots[f"slot-{doctor}-{number}"] = (doctor, start_us, start_us + HALF_HOUR_US)
         for outcome in outcomes:
-            answer = {"appointment": made.id, "doctor": doctor, "price_cents": made.price_cents}
-            self.write("request", key, patient, slot, outcome, **(answer if outcome == "acknowledged" else {}))
-        self.appointments[made.id] = made
-        self.announce(made.id, "requested", patient, key)
+            created = len(starts_us) if outcome == "acknowledged" else None
+            self.write("publish", f"key-{doctor}", doctor, doctor, outcome, created=created)
+
+    def edit(self, slot: str, by_us: int, outcomes: Outcomes = TOLD) -> None:
+        doctor, starts_us, ends_us = self.slots[slot]
+        starts_us += by_us
+        self.slots[slot] = (doctor, starts_us, ends_us)
+        for outcome in outcomes:
+            times = {"starts_us": starts_us, "ends_us": ends_us} if outcome == "acknowledged" else {}
+            self.write("edit_slot", f"key-edit-{slot}-{starts_us}", doctor, slot, outcome, **times)
+
+    def remove(self, slot: str, outcomes: Outcomes = TOLD) -> None:
+        doctor, *_ = self.slots.pop(slot)
+        for outcome in outcomes:
+            self.write("remove_slot", f"key-remove-{slot}", "reception", slot, outcome, doctor=doctor)
+
+    def request(self, slot: str, patient: str, outcomes: Outcomes = TOLD) -> str:
+        """A booking that reached the database, whatever its client heard of it; answers its id."""
+        made = self.make(slot, patient, f"key-{patient}-{slot}", "requested")
+        for outcome in outcomes:
+            self.write("request", made.key, patient, slot, outcome, **self.answer(made, outcome))
+        self.announce(made.id, "requested", patient, made.key)
         return made.id
 
-    def change(self, appointment: str, action: str, state: str, outcomes: Sequence[str] = ("acknowledged",)) -> None:
-        actor, key = self.appointments[appointment].doctor, f"key-{action}-{appointment}"
+    def reschedule(self, appointment: str, slot: str, outcomes: Outcomes = TOLD) -> str:
+        old = self.appointments[appointment]
+        made = self.make(slot, old.patient, f"key-{old.patient}-{slot}", "requested", appointment)
         for outcome in outcomes:
-            self.write(action, key, actor, appointment, outcome)
-        self.enter(appointment, state)
-        self.announce(appointment, state, actor, key)
+            answer = self.answer(made, outcome)
+            self.write("reschedule", made.key, old.patient, slot, outcome, moves=appointment, **answer)
+        self.announce(made.id, "rescheduled", old.patient, made.key)
+        self.enter(appointment, "moved", old.patient, made.key)
+        return made.id
 
-    def enter(self, appointment: str, state: str) -> None:
+    def offer(self, slot: str, patient: str) -> str:
+        """The system offers a slot to one who waits."""
+        made = self.make(slot, patient, f"offer:{slot}:{patient}", "offered")
+        self.announce(made.id, "offered", SYSTEM, made.key)
+        return made.id
+
+    def change(self, appointment: str, action: str, state: str, outcomes: Outcomes = TOLD) -> None:
+        held = self.appointments[appointment]
+        actor, key = held.patient if action in BY_THE_PATIENT else held.doctor, f"key-{action}-{appointment}"
+        for outcome in outcomes:
+            self.write(action, key, actor, appointment, outcome, **self.answer(held, outcome))
+        if action == "accept_offer":  # belongs to the key that asked for it, like any booking
+            self.appointments[appointment] = replace(held, key=key)
+        self.enter(appointment, state, actor, key)
+
+    def leave(self, patient: str) -> None:
+        """The patient is made anonymous, which ends all that they have to come."""
+        self.anonymous.add(patient)
+        for held in list(self.appointments.values()):
+            if held.patient == patient and held.state in ("offered", "requested", "accepted"):
+                end = "expired" if held.state == "offered" else "cancelled"
+                self.enter(held.id, end, patient, f"all:{held.id}:{held.slot}")
+
+    def make(self, slot: str, patient: str, key: str, state: str, rescheduled_from: str | None = None) -> Appointment:
+        doctor, starts_us, ends_us = self.slots[slot]
+        id_ = f"app-{patient}-{slot}"
+        made = Appointment(id_, slot, doctor, patient, starts_us, ends_us, state, 20_000, key, rescheduled_from)
+        self.appointments[id_] = made
+        return made
+
+    def answer(self, made: Appointment, outcome: str) -> Row:
+        answer = {"appointment": made.id, "doctor": made.doctor, "price_cents": made.price_cents}
+        return answer if outcome == "acknowledged" else {}
+
+    def enter(self, appointment: str, event: str, actor: str = SYSTEM, key: str = SYSTEM) -> None:
+        self.set_state(appointment, LED_TO.get(event, event))
+        self.announce(appointment, event, actor, key)
+
+    def set_state(self, appointment: str, state: str) -> None:
         self.appointments[appointment] = replace(self.appointments[appointment], state=state)
 
     def announce(self, appointment: str, state: str, actor: str, key: str, suffix: str = "") -> None:
         event = f"event-{state}-{appointment}{suffix}"
-        self.transitions[event] = (appointment, state, actor, key)
-        self.mails += [(event, address) for address in self.addresses(appointment)]
+        self.events[event] = Event(appointment, state, actor, key)
+        self.mails += [(event, address) for address in self.due(event)]
 
-    def addresses(self, appointment: str) -> list[str]:
+    def due(self, event: str) -> list[str]:
+        appointment, state, *_ = self.events[event]
         held = self.appointments[appointment]
-        return [f"{held.patient}@mail.test", f"{held.doctor}@mail.test"]
+        to_the_patient = state in TO_BOTH + TO_THE_PATIENT and held.patient not in self.anonymous
+        return [f"{held.patient}@mail.test"] * to_the_patient + [f"{held.doctor}@mail.test"] * (state in TO_BOTH)
+
+    def to_patient(self, event: str) -> tuple[str, str]:
+        """The e-mail about it to the patient."""
+        return event, f"{self.appointments[self.events[event].appointment].patient}@mail.test"
+
+    def drop(self, event: str, at_us: int) -> None:
+        """The e-mail to the patient is not sent, as something is said to have overtaken it."""
+        self.dropped[event] = at_us
+        self.mails.remove(self.to_patient(event))
+
+    def at_us(self, event: str) -> int:
+        return STEP_US * (1 + self.history(self.events[event].appointment).index(event))
 
     def forget(self, event: str) -> None:
-        del self.transitions[event]
+        del self.events[event]
         self.mails = [mail for mail in self.mails if mail[0] != event]
+
+    def history(self, appointment: str) -> list[str]:
+        """The appointment's events, in order."""
+        return [event for event, made in self.events.items() if made.appointment == appointment]
+
+    def rewind(self, appointment: str) -> None:
+        """Undo the last change."""
+        *before, last = self.history(appointment)
+        self.forget(last)
+        if self.dropped.pop(before[-1], None):  # nothing has overtaken it any more
+            self.mails.append(self.to_patient(before[-1]))
+        state, key = self.events[before[-1]].state, self.events[before[0]].key
+        self.appointments[appointment] = replace(
+            self.appointments[appointment], state=LED_TO.get(state, state), key=key
+        )
+
+    def holds(self, slot: str) -> bool:
+        return any(held.slot == slot and held.state in HELD for held in self.appointments.values())
 
     def outcomes(self, key: str) -> set[str]:
         return {row["outcome"] for row in self.ledger if row["key"] == key}
 
-    def told(self, doctor: str) -> bool:
-        """Whether the doctor heard that the slots were published."""
-        return "acknowledged" in self.outcomes(f"key-{doctor}")
-
-    def acknowledged(self) -> list[Appointment]:
-        return [held for held in self.appointments.values() if "acknowledged" in self.outcomes(held.key)]
-
-
-Choices = Sequence[Any]
-Pick = Callable[[Choices], Any]
-Mutation = Callable[[World, Pick], tuple[str, ...]]
-"""Breaks one thing of a world, chosen by the function that it is given; answers the rows that the audit must name."""
-
-
-def live(world: World) -> list[Appointment]:
-    return [held for held in world.acknowledged() if held.state == "requested"]
-
-
-def double_booking(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(live(world))
-    return held.slot, held.id, world.request(held.slot, "intruder")
-
-
-def overlapping_slots(world: World, pick: Pick) -> tuple[str, ...]:
-    slot = pick(list(world.slots))
-    doctor, starts_us, _ = world.slots[slot]
-    world.slots["extra"] = (doctor, starts_us + 1, starts_us + 2)
-    for row in world.ledger:
-        if row["action"] == "publish" and row["subject"] == doctor and row["outcome"] == "acknowledged":
-            row["created"] += 1
-    return doctor, slot, "extra"
-
-
-def patient_in_two_places(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(live(world))
-    world.publish("other", [FAR_US])
-    world.slots["slot-other-0"] = ("other", held.starts_us + 1, held.starts_us + 2)
-    return held.patient, held.id, world.request("slot-other-0", held.patient)
-
-
-def appointment_not_at_its_slot(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(list(world.appointments.values()))
-    world.appointments[held.id] = replace(held, starts_us=held.starts_us + 1)
-    return held.id, held.slot
-
-
-def lost_booking(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(world.acknowledged())
-    for event in [event for event, change in world.transitions.items() if change[0] == held.id]:
-        world.forget(event)
-    del world.appointments[held.id]
-    return held.id, held.patient, held.slot, held.key
-
-
-def wrong_price(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(world.acknowledged())
-    world.appointments[held.id] = replace(held, price_cents=12_345)
-    return held.id, "12345"
-
-
-def wrong_key(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(world.acknowledged())
-    world.appointments[held.id] = replace(held, key="another")
-    return held.id, held.key, "another"
-
-
-def wrong_patient(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(world.acknowledged())
-    for row in world.ledger:
-        if row["key"] == held.key:
-            row["actor"] = "somebody"
-    return held.id, held.patient, "somebody"
-
-
-def wrong_doctor_told(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(world.acknowledged())
-    for row in world.ledger:
-        if row["key"] == held.key and row["outcome"] == "acknowledged":
-            row["doctor"] = "somebody"
-    return held.id, held.doctor, "somebody"
-
-
-def silently_cancelled(world: World, pick: Pick) -> tuple[str, ...]:
-    asked = {row["subject"] for row in world.ledger if row["action"] == "cancel"}
-    held = pick([held for held in live(world) if held.id not in asked])
-    world.enter(held.id, "cancelled")
-    return held.id, held.patient, held.key
-
-
-def lost_cancel(world: World, pick: Pick) -> tuple[str, ...]:
-    told = [row["subject"] for row in world.ledger if row["action"] == "cancel" and row["outcome"] == "acknowledged"]
-    slots = [held.slot for held in world.appointments.values()]
-    cancelled = pick([id_ for id_ in told if slots.count(world.appointments[id_].slot) == 1])
-    world.enter(cancelled, "requested")
-    world.forget(f"event-cancelled-{cancelled}")
-    return cancelled, f"key-cancel-{cancelled}"
-
-
-def lost_publication(world: World, pick: Pick) -> tuple[str, ...]:
-    taken = {held.slot for held in world.appointments.values()}
-    slot = pick([id_ for id_, (doctor, *_) in world.slots.items() if id_ not in taken and world.told(doctor)])
-    doctor = world.slots.pop(slot)[0]
-    return doctor, f"key-{doctor}"
-
-
-def phantom(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(list(world.appointments.values()))
-    world.ledger = [row for row in world.ledger if row["key"] != held.key]
-    return held.id, held.patient, held.slot, held.key
-
-
-def refused_but_stored(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(list(world.appointments.values()))
-    for row in world.ledger:
-        if row["key"] == held.key:
-            row["outcome"] = "refused"
-    return held.id, "refused"
-
-
-def phantom_slot(world: World, pick: Pick) -> tuple[str, ...]:
-    doctor = pick([doctor for doctor, *_ in world.slots.values() if world.told(doctor)])
-    world.slots["extra"] = (doctor, FAR_US, FAR_US + 1)
-    return (doctor,)
-
-
-def unasked_acceptance(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick([held for held in world.appointments.values() if held.state == "requested"])
-    world.enter(held.id, "accepted")
-    world.announce(held.id, "accepted", held.doctor, "unheard-of")
-    return held.id, "unheard-of", "accepted"
-
-
-def reused_key(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(world.acknowledged())
-    world.publish("far", [FAR_US])
-    second = world.request("slot-far-0", held.patient, outcomes=())
-    world.appointments[second] = replace(world.appointments[second], key=held.key)
-    return held.key, held.id, second
-
-
-def lost_mail(world: World, pick: Pick) -> tuple[str, ...]:
-    mail: tuple[str, str] = pick(world.mails)
-    world.mails.remove(mail)
-    return mail
-
-
-def lost_event(world: World, pick: Pick) -> tuple[str, ...]:
-    appointment = pick(list(world.appointments))
-    world.forget(f"event-requested-{appointment}")
-    return appointment, "requested"
-
-
-def doubled_mail(world: World, pick: Pick) -> tuple[str, ...]:
-    mail: tuple[str, str] = pick(world.mails)
-    world.mails.append(mail)
-    return mail
-
-
-def mail_to_a_stranger(world: World, pick: Pick) -> tuple[str, ...]:
-    event: str = pick(world.mails)[0]
-    world.mails.append((event, "stranger@mail.test"))
-    return event, "stranger@mail.test"
-
-
-def doubled_event(world: World, pick: Pick) -> tuple[str, ...]:
-    held = pick(list(world.appointments.values()))
-    world.announce(held.id, "requested", held.patient, held.key, suffix="-again")
-    return f"event-requested-{held.id}", f"event-requested-{held.id}-again"
-
-
-def full_queue(world: World, pick: Pick) -> tuple[str, ...]:
-    queue = pick(QUEUES)
-    world.depths[queue] = 3
-    return (queue,)
-
-
-def unread_queue(world: World, pick: Pick) -> tuple[str, ...]:
-    queue = pick(QUEUES)
-    del world.depths[queue]
-    return (queue,)
-
-
-MUTATIONS: Final[dict[Mutation, set[str]]] = {
-    double_booking: {"double_bookings"},
-    overlapping_slots: {"overlapping"},
-    patient_in_two_places: {"overlapping"},
-    appointment_not_at_its_slot: {"overlapping"},
-    lost_booking: {"lost_acknowledged"},
-    wrong_price: {"lost_acknowledged"},
-    wrong_key: {"lost_acknowledged"},
-    wrong_patient: {"lost_acknowledged"},
-    wrong_doctor_told: {"lost_acknowledged"},
-    silently_cancelled: {"lost_acknowledged", "notifications_missing"},
-    lost_cancel: {"lost_acknowledged"},
-    lost_publication: {"lost_acknowledged"},
-    phantom: {"phantoms"},
-    refused_but_stored: {"phantoms"},
-    phantom_slot: {"phantoms"},
-    unasked_acceptance: {"phantoms"},
-    reused_key: {"reused_keys"},
-    lost_mail: {"notifications_missing"},
-    lost_event: {"notifications_missing"},
-    doubled_mail: {"notifications_doubled"},
-    mail_to_a_stranger: {"notifications_doubled"},
-    doubled_event: {"notifications_doubled"},
-    full_queue: {"queues_not_empty"},
-    unread_queue: {"queues_not_empty"},
-}
-"""With the invariants that each breaks."""
+    def acknowledged(self, action: str) -> list[Row]:
+        return [row for row in self.ledger if (row["action"], row["outcome"]) == (action, "acknowledged")]

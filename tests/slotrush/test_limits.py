@@ -1,3 +1,4 @@
+import re
 import resource
 import subprocess
 import sys
@@ -45,7 +46,6 @@ def test_a_count_that_is_not_positive_is_refused(patients: int) -> None:
     ("name", "machine"),
     [
         ("open files", replace(ROOMY, open_files_hard=4_096)),
-        ("local ports", replace(ROOMY, port_first=60_000, port_last=65_000)),
         ("memory", replace(ROOMY, memory_available_bytes=2_000 * MIB)),
         (
             "memory of the control group",
@@ -79,12 +79,40 @@ def test_a_foreign_target_needs_no_files_for_proxies() -> None:
     assert _refusal(machine, replace(RACE)).thing == "open files"
 
 
+def test_towards_one_address_of_another_machine_the_ports_of_this_one_are_the_limit() -> None:
+    machine = replace(ROOMY, port_first=60_000, port_last=65_000)
+    load = Load(patients=20_000, workers=2, proxies=0, replicas=0, one_address=True)
+
+    refusal = _refusal(machine, load)
+    allowed = int(refusal.mend.rsplit(" ", 1)[1])
+
+    assert refusal.thing == "local ports"
+    limits.check_load(machine, replace(load, patients=allowed))
+    assert _refusal(machine, replace(load, patients=allowed + 1)).thing == "local ports"
+
+
+def test_ports_are_no_limit_where_everybody_has_an_address_of_their_own() -> None:
+    limits.check_load(replace(ROOMY, port_first=60_000, port_last=65_000), RACE)
+
+
+@pytest.mark.parametrize("proxies", [0, 2], ids=["a foreign target", "an own stack"])
+def test_the_processes_that_a_refusal_asks_for_suffice(proxies: int) -> None:
+    machine = replace(ROOMY, open_files_hard=20_000)
+    load = Load(patients=100_000, workers=2, proxies=proxies, replicas=proxies)
+    found = re.search(r"--workers (\d+)(?: --proxies (\d+))?,", _refusal(machine, load).mend)
+    assert found is not None
+    workers, asked = found.groups()
+
+    assert (asked is None) == (proxies == 0)
+    limits.check_load(machine, replace(load, workers=int(workers), proxies=int(asked or 0)))
+
+
 def test_unknown_memory_is_not_judged() -> None:
     limits.check_load(replace(ROOMY, memory_available_bytes=None), RACE)
 
 
 def test_memory_for_no_patient_at_all_offers_no_number() -> None:
-    assert "--patients" not in _refusal(replace(ROOMY, memory_available_bytes=MIB), RACE).mend
+    assert "at most" not in _refusal(replace(ROOMY, memory_available_bytes=MIB), RACE).mend
 
 
 def test_checking_this_machine_raises_the_soft_limit_for_children() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -32,6 +32,16 @@ RACING: dict[str, Any] = {
     "errors": 0,
     "response_ms": {"p50": 12.3, "p99": 2_345.0},
     "done": 2_111,
+}
+RUNNING: dict[str, Any] = RACING | {
+    "phase": "running",
+    "model": "open",
+    "start_us": 980_000_000,
+    "run_time_s": 60.0,
+    "requests": 4_321,
+    "requests_per_s": 210.4,
+    "arrivals": 3_000,
+    "dropped": 12,
 }
 USAGE = {
     name: Load(cpu_share, memory_bytes, 2)
@@ -191,6 +201,40 @@ def test_an_interrupted_run_ends_with_a_line_of_where_it_was(tmp_path: Path) -> 
     assert "; 77 attempts" in shown.lines[-1]
 
 
+def test_a_swarm_without_a_drop_shows_its_time_and_its_dropped_arrivals(tmp_path: Path) -> None:
+    text = rendered(tmp_path, 80, USAGE, **RUNNING)
+
+    for part in ("users act by the load model", "00:40 left", "4,321  (210/s)", "12 of 3,000", "20,000 of 20,000"):
+        assert part in text
+    assert "slots left" not in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+
+
+def test_a_closed_load_has_no_arrivals_to_drop_and_an_endless_one_no_time_left(tmp_path: Path) -> None:
+    text = rendered(tmp_path, 80, {}, **RUNNING | {"model": "closed", "run_time_s": None, "dropped": 0})
+
+    assert "dropped arrivals" not in text
+    assert " left" not in text
+
+
+def test_plain_lines_of_a_swarm_without_a_drop(tmp_path: Path) -> None:
+    shown = Shown(tmp_path)
+    with shown.view:
+        for phase in ("connecting", "waiting", "running", "ended"):
+            at_us = int(shown.clock.now_s * 1e6)
+            shown.write(**RUNNING | {"phase": phase, "at_us": at_us, "start_us": at_us - 10_000_000})
+            shown.view.refresh()
+
+    usage = "; CPU app 85%, generator 62%, postgres 22%"
+    figures = "4,321 requests (210/s); p50 12 ms, p99 2.3 s"
+    assert shown.lines == [
+        f"00:00  users connect and look around; 20,000 of 20,000 connected; 0 errors{usage}",
+        f"00:00  all connected, about to begin; 0 errors{usage}",
+        f"00:00  users act by the load model; {figures}; 00:50 left; 12 of 3,000 arrivals dropped; 0 errors{usage}",
+        f"00:00  it is over, the last answers come in; {figures}; 12 of 3,000 arrivals dropped; 0 errors{usage}",
+    ]
+
+
 @pytest.mark.parametrize("broken", ["", '{"phase": "rac', "[]", "null", "\udc80".encode("utf-8", "replace").decode()])
 def test_a_broken_file_leaves_the_last_state_standing(tmp_path: Path, broken: str) -> None:
     shown = Shown(tmp_path)
@@ -229,6 +273,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(content=st.fixed_dictionaries({}, optional=dict.fromkeys(RACING, JSON_VALUES)), cut=st.integers(0, 400))
 def test_no_content_of_the_file_ends_the_run(
     tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any], cut: int

@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +19,8 @@ from slotrush import audit, snapshot
 from slotrush.errors import StackError
 from slotrush.runs import record
 from slotrush.snapshot import Sources
-from slotrush.stack import StackUrls, database, mailbox
+from slotrush.stack import StackUrls, mailbox
+from tests.databases import Databases
 
 PATIENT, DOCTOR, EVENT = (str(uuid.UUID(int=number)) for number in (1, 2, 3))
 SLOT, APPOINTMENT, KEY = str(uuid.UUID(int=4)), str(uuid.UUID(int=5)), "a-key"
@@ -36,7 +34,8 @@ INSERT INTO patients VALUES ('{PATIENT}', 'Paula', '00000000000', '{PATIENT_MAIL
 INSERT INTO doctors VALUES ('{DOCTOR}', 'Davi', '0000', 'XX', 'snapshots', 25000, '{DOCTOR_MAIL}');
 INSERT INTO slots VALUES ('{SLOT}', '{DOCTOR}', '[2026-12-01 12:00Z, 2026-12-01 12:30Z)', 'a-publication');
 INSERT INTO appointments
-    SELECT '{APPOINTMENT}', id, doctor_id, '{PATIENT}', during, 25000, 'requested', '{KEY}' FROM slots;
+    SELECT '{APPOINTMENT}', id, doctor_id, '{PATIENT}', during, 25000, 'requested', '{KEY}' FROM slots
+    WHERE id = '{SLOT}';
 INSERT INTO appointment_events (id, appointment_id, state, actor_id, idempotency_key, at)
     VALUES ('{EVENT}', '{APPOINTMENT}', 'requested', '{PATIENT}', '{KEY}', '2026-11-30 00:00:00.000007Z');
 """
@@ -74,23 +73,20 @@ class Target:
     def relay(self) -> None:
         self.run("UPDATE appointment_events SET relayed_at = now()")
 
-    def deliver(self, *recipients: str, event: str | None = EVENT) -> None:
+    def deliver(self, *recipients: str, event: str | None = EVENT, at_us: int = 9, message_id: str = "") -> None:
+        raw = f"Message-ID: <{message_id}@mail.test>\r\n\r\n".encode() if message_id else b"\0"
         with closing(sqlite3.connect(self.sources.mailbox_path)) as mails, mails:
             mails.executemany(
-                "INSERT INTO mails VALUES (?, ?, 9, 'clinic@mail.test', 'Booked', x'00')",
-                [(event, recipient) for recipient in recipients],
+                "INSERT INTO mails VALUES (?, ?, ?, 'clinic@mail.test', 'Booked', ?)",
+                [(event, recipient, at_us, raw) for recipient in recipients],
             )
 
 
 @pytest.fixture(scope="module")
-def migrated(stack: StackUrls) -> Iterator[str]:
+def migrated(databases: Databases) -> Iterator[str]:
     """A database of this module's own, beside the one that the stack works on."""
-    name = f"snapshot_{uuid.uuid4().hex}"
-    url = database.create(stack.database_url, name)
-    migrate = [sys.executable, "-m", "target_app.migrate"]
-    subprocess.run(migrate, env=os.environ | {"DATABASE_URL": url}, check=True, capture_output=True, timeout=60)
-    yield url
-    database.drop(stack.database_url, name)
+    with databases.migrated("snapshot") as url:
+        yield url
 
 
 @pytest.fixture
@@ -118,6 +114,12 @@ def rows(run: sqlite3.Connection, table: str) -> list[tuple[Any, ...]]:
     return run.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
 
 
+def recipients(run: sqlite3.Connection) -> Any:
+    """Who must hear of the one event."""
+    [(addresses,)] = run.execute("SELECT recipients FROM stored_transitions").fetchall()
+    return json.loads(addresses)
+
+
 def test_everything_that_is_stored_reaches_the_record(run: sqlite3.Connection, target: Target) -> None:
     target.run(ONE_BOOKING)
     target.relay()
@@ -129,11 +131,12 @@ def test_everything_that_is_stored_reaches_the_record(run: sqlite3.Connection, t
     assert backlog.drained
     assert rows(run, "stored_slots") == [(SLOT, DOCTOR, STARTS_US, ENDS_US)]
     assert rows(run, "stored_appointments") == [
-        (APPOINTMENT, SLOT, DOCTOR, PATIENT, STARTS_US, ENDS_US, "requested", 25_000, KEY)
+        (APPOINTMENT, SLOT, DOCTOR, PATIENT, STARTS_US, ENDS_US, "requested", 25_000, KEY, None)
     ]
-    [(*transition, recipients)] = rows(run, "stored_transitions")
-    assert transition == [EVENT, APPOINTMENT, "requested", PATIENT, KEY, 1_795_996_800_000_007]
-    assert json.loads(recipients) == [PATIENT_MAIL, DOCTOR_MAIL]
+    [(*transition, recipients, forgotten, until_us, overtaken_us)] = rows(run, "stored_transitions")
+    assert transition == [EVENT, APPOINTMENT, 1, "requested", PATIENT, KEY, 1_795_996_800_000_007]
+    assert (json.loads(recipients), forgotten) == ([DOCTOR_MAIL, PATIENT_MAIL], 0)
+    assert (until_us, overtaken_us) == (None, None)
     assert rows(run, "stored_mails") == [
         ("", "stranger@mail.test", 9),
         (EVENT, DOCTOR_MAIL, 9),
@@ -148,7 +151,8 @@ def test_what_was_read_can_be_audited(run: sqlite3.Connection, target: Target) -
     target.deliver(PATIENT_MAIL, DOCTOR_MAIL)
     with run:
         run.executemany(
-            "INSERT INTO ledger VALUES (?, 'w', ?, ?, ?, 1, 2, 3, 'acknowledged', 201, '', ?, ?, ?, ?)",
+            "INSERT INTO ledger"
+            " VALUES (?, 'w', ?, ?, ?, 1, 2, 3, 'acknowledged', 201, '', ?, ?, ?, ?, NULL, NULL, NULL)",
             [
                 ("a-publication", "publish", DOCTOR, DOCTOR, None, None, None, 1),
                 (KEY, "request", PATIENT, SLOT, APPOINTMENT, DOCTOR, 25_000, None),
@@ -160,13 +164,118 @@ def test_what_was_read_can_be_audited(run: sqlite3.Connection, target: Target) -
     assert [check for check in audit.run_audit(run).checks if check.broken] == []
 
 
+@pytest.mark.parametrize(
+    ("fault_at_us", "message_ids", "shown"),
+    [
+        pytest.param(None, ("a", "a"), 2, id="where nothing was broken a copy is one too many"),
+        pytest.param(15, ("a", "a"), 1, id="after a fault a mailbox shows it once"),
+        pytest.param(25, ("a", "a"), 2, id="the fault explains nothing that was before it"),
+        pytest.param(15, ("a", "b"), 2, id="another Message-ID is another mail"),
+        pytest.param(15, ("", ""), 2, id="a mail without one is not known again"),
+        pytest.param(15, ("a", "a", "a"), 1, id="more than one copy"),
+    ],
+)
+def test_copies_after_a_fault_are_one_mail(
+    run: sqlite3.Connection, target: Target, fault_at_us: int | None, message_ids: tuple[str, ...], shown: int
+) -> None:
+    for number, message_id in enumerate(message_ids, 1):
+        target.deliver(PATIENT_MAIL, at_us=10 * number, message_id=message_id)
+    target.deliver(DOCTOR_MAIL, at_us=30, message_id="a")
+    if fault_at_us is not None:
+        record.add_event(run, fault_at_us, record.FAULT_EVENT)
+
+    take(run, target.sources)
+
+    mails = [recipient for _, recipient, _ in rows(run, "stored_mails")]
+    assert (mails.count(PATIENT_MAIL), mails.count(DOCTOR_MAIL)) == (shown, 1)
+    again = record.get_meta(run).get(snapshot.SENT_AGAIN)
+    assert again == (None if fault_at_us is None else len(message_ids) - shown)
+
+
 def test_a_patient_and_a_doctor_with_one_address_get_one_mail(run: sqlite3.Connection, target: Target) -> None:
     target.run(ONE_BOOKING + f"UPDATE doctors SET email = '{PATIENT_MAIL}'")
     target.relay()
     target.deliver(PATIENT_MAIL)
 
     assert take(run, target.sources).drained
-    assert json.loads(rows(run, "stored_transitions")[0][-1]) == [PATIENT_MAIL]
+    assert recipients(run) == [PATIENT_MAIL]
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        *((state, [DOCTOR_MAIL, PATIENT_MAIL]) for state in ("accepted", "declined", "cancelled", "rescheduled")),
+        *((state, [PATIENT_MAIL]) for state in ("offered", "reminder")),
+        *((state, []) for state in ("moved", "completed", "no_show", "expired")),
+    ],
+)
+def test_who_must_hear_of_a_change_depends_on_it(
+    run: sqlite3.Connection, target: Target, state: str, expected: list[str]
+) -> None:
+    target.run(ONE_BOOKING + f"UPDATE appointment_events SET state = '{state}'")
+    target.relay()
+
+    backlog = take(run, target.sources)
+
+    assert backlog.mails_due == len(expected)
+    assert recipients(run) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "until_us"),
+    [("offered", STARTS_US - 3_600_000_000), ("reminder", STARTS_US), ("requested", None)],
+    ids=["offer", "reminder", "booking"],
+)
+def test_what_was_overtaken_is_not_waited_for_and_says_when_it_was_dropped_and_how_long_it_was_good(
+    run: sqlite3.Connection, target: Target, state: str, until_us: int | None
+) -> None:
+    target.run(ONE_BOOKING)
+    target.run(
+        f"""
+UPDATE appointments SET offer_expires_at = '2026-12-01 11:00Z';
+UPDATE appointment_events SET state = '{state}';
+INSERT INTO notifications (event_id, recipient, state, tried_at)
+    SELECT '{EVENT}', unnest(ARRAY['{PATIENT_MAIL}', '{DOCTOR_MAIL}']), 'overtaken', '2026-12-01 12:30Z';
+"""
+    )
+    target.relay()
+
+    assert take(run, target.sources).drained
+    times = run.execute("SELECT until_us, overtaken_us FROM stored_transitions").fetchall()
+    assert times == [(until_us, ENDS_US)]
+    assert PATIENT_MAIL in recipients(run)
+
+
+def test_a_patient_who_was_made_anonymous_hears_of_nothing(run: sqlite3.Connection, target: Target) -> None:
+    target.run(ONE_BOOKING + "UPDATE patients SET email = 'p1@removed.invalid'")
+    target.relay()
+    target.deliver(PATIENT_MAIL, DOCTOR_MAIL)  # before it was so
+
+    take(run, target.sources)
+
+    assert recipients(run) == [DOCTOR_MAIL]
+    assert run.execute("SELECT forgotten FROM stored_transitions").fetchall() == [(1,)]
+    audit.run_audit(run)
+    assert run.execute("SELECT * FROM audit_findings WHERE invariant LIKE 'notifications%'").fetchall() == []
+
+
+def test_a_history_is_in_the_order_of_its_changes(run: sqlite3.Connection, target: Target) -> None:
+    """Not of `at`: who waits for a lock began before the one whose change came first."""
+    later = f"""
+INSERT INTO appointment_events (appointment_id, state, actor_id, idempotency_key, at)
+    VALUES ('{APPOINTMENT}', '%s', '{DOCTOR}', gen_random_uuid(), '%s');
+"""
+    target.run(ONE_BOOKING)
+    target.run(later % ("accepted", "2026-11-30 00:00:09Z"))
+    target.run(later % ("cancelled", "2026-11-30 00:00:08Z"))
+
+    take(run, target.sources)
+
+    assert run.execute("SELECT step, state FROM stored_transitions ORDER BY step").fetchall() == [
+        (1, "requested"),
+        (2, "accepted"),
+        (3, "cancelled"),
+    ]
 
 
 def test_it_waits_until_the_notifications_are_out(run: sqlite3.Connection, target: Target) -> None:

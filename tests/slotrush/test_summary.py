@@ -143,7 +143,7 @@ def test_a_fault_of_the_measurement_makes_the_run_invalid(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("reached", "lacking"),
     [
-        ("nothing", {"no-snapshot", "no-audit"}),
+        ("nothing", {"no-start", "no-snapshot", "no-audit"}),
         ("connected", {"interrupted", "no-drop", "no-snapshot", "no-audit"}),
         ("drop", {"interrupted", "not-drained", "no-snapshot", "no-audit"}),
     ],
@@ -154,6 +154,15 @@ def test_a_partial_run_says_what_it_lacks(tmp_path: Path, reached: str, lacking:
     assert set(found.incomplete) == lacking
     assert set(found.invalid_reasons) == {INCOMPLETE[code] for code in lacking}
     assert (found.valid, found.audit.clean, found.measuring_faults) == (False, None, ())
+
+
+def test_a_run_that_lost_a_worker_is_partial(tmp_path: Path) -> None:
+    run_dir = synthetic.write_run(tmp_path / "run")
+    synthetic.edit(run_dir, "INSERT INTO events VALUES (1, 'worker-lost', '{}')")
+
+    found = summary_of(run_dir)
+
+    assert (found.valid, found.incomplete, found.measuring_faults) == (False, ("worker-lost",), ())
 
 
 def test_what_a_partial_run_cannot_know_is_none(tmp_path: Path) -> None:
@@ -172,7 +181,8 @@ def test_the_file_has_every_key_that_machines_were_promised(tmp_path: Path, reac
     else:
         synthetic.write_partial(run_dir, reached)
 
-    read = json.loads(summary.write(run_dir).read_text(encoding="utf-8"))
+    summary.write(run_dir)
+    read = json.loads((run_dir / summary.SUMMARY_NAME).read_text(encoding="utf-8"))
 
     assert read.keys() >= PROMISED
     for name, keys in PROMISED_WITHIN.items():

@@ -1,11 +1,16 @@
+import re
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from slotrush.errors import BadInputError
 from slotrush.targets import AllowedTarget, Origin, check_allowed, check_target, parse_origin, read_allow_list
 
+SPELLING = "another target by another spelling"
 STAGING = Origin("https", "staging.clinic.example", 443)
 
 
@@ -31,6 +36,9 @@ def allow_list(tmp_path: Path) -> Path:
         "http://[::ffff:127.0.0.1]",
         "http://localhost:80",
         "HTTP://LOCALHOST",
+        "http://localhost.:80",
+        "http://[0:0:0:0:0:0:0:1]:8080/v1?x=1#y",
+        "http://127.0.0.1:",
     ],
 )
 def test_this_machine_may_always_be_loaded(url: str) -> None:
@@ -47,11 +55,26 @@ def test_this_machine_may_always_be_loaded(url: str) -> None:
         "http://127.0.0.1.clinic.example",
         "http://localhost.clinic.example",
         "http://[::ffff:8.8.8.8]",
+        "http://[::]",
+        "http://[::127.0.0.1]",  # an IPv6 address like any other, whatever it looks like
+        "http://[64:ff9b::7f00:1]",  # to 127.0.0.1, but behind a gateway elsewhere (NAT64)
+        "http://[2002:7f00:1::]",
+        "http://[fe80::1]",
+        "http://127.1",
+        "http://0177.0.0.1",
+        "http://0x7f.0.0.1",
+        "http://127.0.0.1%2eclinic.example",
+        "http://localhost%00.clinic.example",
+        "http://ip6-localhost",
+        "http://loopback.localhost",
+        "http://localtest.me",  # a name that means 127.0.0.1 today may mean another server a moment later
+        "http://127.0.0.1.nip.io",
     ],
 )
-def test_any_other_server_is_refused_and_the_message_says_how_to_allow_it(url: str) -> None:
+def test_any_other_server_is_refused_and_the_message_says_how_to_allow_it(url: str, attack: Any) -> None:
     message = _refusal(url)
 
+    attack(SPELLING).tried("refused")
     assert "not on this machine" in message
     assert f'[[target]] url = "{url}"' in message
 
@@ -70,10 +93,32 @@ def test_any_other_server_is_refused_and_the_message_says_how_to_allow_it(url: s
         "http://127.0.0.1\\@clinic.example",
         "http://127.0.0.1 .clinic.example",
         "http://127.0.0.1\n.clinic.example",
+        "http://127.0.0.1\t.clinic.example",
+        "http://127.0.0.1;@clinic.example",
+        "http://clinic.example@[::1]",
+        "http://[::1].clinic.example",  # of the next four, Python's parser sees nothing but ::1
+        "http://[::1]clinic.example:80",
+        "http://clinic.example[::1]",
+        "http://[::1]]",
+        "http://[::1%25lo]",
+        "http://[v1.127.0.0.1]",
+        "http://[127.0.0.1]",
+        "http://127.0.0.1:80:443",
+        "http://127.0.0.1:+80",
+        "http://127.0.0.1:8_0",
+        "http://127.0.0.1:٨٠",
+        "http://127.0.0.1:-1",
+        "http:127.0.0.1",
+        "http:/127.0.0.1",
+        "http:///clinic.example",
+        "//127.0.0.1",
+        "javascript://127.0.0.1",
+        "file://localhost/etc/passwd",
     ],
 )
-def test_what_is_no_plain_url_is_refused(url: str) -> None:
+def test_what_is_no_plain_url_is_refused(url: str, attack: Any) -> None:
     assert "http://host:port" in _refusal(url)
+    attack(SPELLING).tried("refused")
 
 
 def test_a_password_in_a_url_is_not_repeated() -> None:
@@ -87,10 +132,32 @@ def test_a_server_on_the_list_may_be_loaded(url: str, allow_list: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://staging.clinic.example", "https://staging.clinic.example:8443", "https://clinic.example"],
+    [
+        "http://staging.clinic.example",
+        "https://staging.clinic.example:8443",
+        "https://clinic.example",
+        "https://staging.clinic.example.evil.example",
+        "https://xstaging.clinic.example",
+        "https://staging-clinic.example",
+        "https://st\u0430ging.clinic.example",  # with a Cyrillic letter
+    ],
 )
-def test_another_scheme_port_or_name_is_another_server(url: str, allow_list: Path) -> None:
+def test_another_scheme_port_or_name_is_another_server(url: str, allow_list: Path, attack: Any) -> None:
     assert str(allow_list) in _refusal(url, allow_list)
+    attack(SPELLING).tried("refused")
+
+
+@given(st.text("[]:@/\\.%;#?&127lo", max_size=12), st.text("[]:@/\\.%;#?&127lo", max_size=12))
+def test_what_passes_for_this_machine_is_this_machine_for_every_parser(before: str, after: str) -> None:
+    """Whatever stands around an address, it is refused, or is what everybody else takes for the server as well."""
+    for address in ("127.0.0.1", "[::1]", "localhost"):
+        url = f"http://{before}{address}{after}"
+        try:
+            check_target(url, None)
+        except BadInputError:
+            continue
+        authority = re.split(r"[/?#]", url.removeprefix("http://"))[0]
+        assert re.fullmatch(r"(127(\.[0-9]+){3}|\[::1\]|localhost)\.*(:[0-9]*)?", authority), url
 
 
 def test_a_permission_ends_after_its_last_day() -> None:

@@ -1,15 +1,15 @@
 """The running booking system, as its clients see it."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
+
+from tests.target_app.statements import statements
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def doctor(accounts: Any) -> Any:
 def publish(api: httpx.Client, doctor: Any) -> Callable[..., list[str]]:
     """Publish `count` slots of the doctor, the first `in_hours` from now, and return their ids."""
 
-    def publish(count: int = 1, in_hours: float = 24, by: Any = doctor) -> list[str]:
+    def publish(count: int = 1, in_hours: float = 48, by: Any = doctor) -> list[str]:
         start = datetime.now(UTC) + timedelta(hours=in_hours)
         slots = [
             {"starts_at": (start + timedelta(minutes=30 * number)).isoformat(), "minutes": 30}
@@ -58,7 +58,7 @@ def book(api: httpx.Client) -> Callable[..., httpx.Response]:
     return book
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def eventually() -> Callable[[Callable[[], Any]], Any]:
     """Wait until the condition holds, and return what it gave."""
 
@@ -86,19 +86,8 @@ def reason() -> Callable[[httpx.Response], str]:
     return reason
 
 
-@pytest.fixture
-def sql(stack: Any) -> Callable[..., list[Any]]:
+@pytest.fixture(scope="session")
+def sql(stack: Any) -> Iterator[Callable[..., list[Any]]]:
     """Run one statement on the system's database."""
-
-    def sql(statement: str, *arguments: Any) -> list[Any]:
-        async def run() -> list[Any]:
-            connection = await asyncpg.connect(stack.database_url)
-            try:
-                rows: list[Any] = await connection.fetch(statement, *arguments)
-                return rows
-            finally:
-                await connection.close()
-
-        return asyncio.run(run())
-
-    return sql
+    with statements(stack.database_url) as sql:
+        yield sql

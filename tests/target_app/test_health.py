@@ -22,3 +22,12 @@ def test_metrics_count_requests_by_route_not_by_path(stack: Any, patient: Any, d
         httpx.get(f"{url}/v1/doctors/{doctor.id}/agenda", headers=patient.headers())
     assert count() == before + 3
     assert doctor.id not in httpx.get(f"{url}/metrics").text
+
+
+def test_clients_do_not_get_at_the_metrics(stack: Any, api: httpx.Client, attack: Any) -> None:
+    past = attack("paths past the routes")
+    for path in ("/metrics", "/%6detrics", "/metrics?x=1", "/metrics/", "/metrics%00"):
+        past.tried(f"{api.get(path).status_code}")
+        assert api.get(path).status_code == 404, path
+    forwarded = {"X-Forwarded-For": "203.0.113.9"}
+    assert httpx.get(f"{stack.replica_urls[0]}/metrics", headers=forwarded).status_code == 404

@@ -1,5 +1,6 @@
 """One replica as a process: its end, and its metrics over several workers."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -7,8 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import httpx
+import pytest
+
+from slotrush.bench.wiretap import Wiretap
+from target_app.stores import FRESH_S
 
 Eventually = Callable[..., Any]
 
@@ -63,6 +69,61 @@ def test_metrics_are_those_of_all_workers(stack: Any, patient: Any, free_port: i
             return sum(float(line.split()[-1]) for line in lines if line.startswith(counter))
 
         assert {counted() for _ in range(6)} == {40.0}
+
+
+@pytest.mark.parametrize("task", ["agenda.feed.Feed._look", pytest.param("reads.Reads._tell", marks=pytest.mark.long)])
+def test_a_replica_whose_memory_would_grow_old_ends(stack: Any, free_port: int, task: str) -> None:
+    """A bug in what keeps it up to date, for which nobody waits."""
+    module, _, method = f"target_app.{task}".rpartition(".")
+    module, _, kind = module.rpartition(".")
+    code = f"import {module}\n{module}.{kind}.{method} = lambda *_: 1 / 0\nfrom target_app.serve import main\nmain()"
+    environment = stack.environment() | {"DATABASE_CONNECTIONS": "2", "DATABASE_READ_URL": stack.database_url}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "--port", str(free_port)], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            _, said = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert "failed, this replica ends" in said
+    assert "ZeroDivisionError" in said
+
+
+def test_a_database_that_is_away_is_no_bug(
+    stack: Any, patient: Any, doctor: Any, free_port: int, reason: Callable[[httpx.Response], str]
+) -> None:
+    async def ask() -> list[httpx.Response]:
+        async with Wiretap(stack.database_url) as tap:
+            environment = stack.environment() | {"DATABASE_CONNECTIONS": "2", "DATABASE_URL": tap.url}
+            environment.pop("DATABASE_READ_URL", None)
+            command = [sys.executable, "-m", "target_app.serve", "--port", str(free_port)]
+            process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.PIPE)
+            url = f"http://127.0.0.1:{free_port}"
+            while await asyncio.to_thread(answers, f"{url}/readyz") != 200:
+                await asyncio.sleep(0.05)
+        try:
+            async with httpx.AsyncClient(base_url=url, headers=patient.headers(str(uuid4())), timeout=30) as client:
+                asked = [
+                    await client.get(f"/v1/doctors/{doctor.id}/agenda"),
+                    await client.get("/v1/appointments"),
+                    await client.post("/v1/appointments", json={"slot_id": str(uuid4())}),
+                ]
+                await asyncio.sleep(FRESH_S)  # for so long it was ready a moment ago
+                asked.append(await client.get("/readyz"))
+        finally:
+            process.terminate()
+            said.append((await process.communicate())[1].decode())
+        return asked
+
+    said: list[str] = []
+    *asked, ready = asyncio.run(ask())
+    assert [(each.status_code, reason(each)) for each in asked] == [(503, "database-away")] * 3
+    assert all(int(each.headers["retry-after"]) for each in asked)
+    assert (ready.status_code, reason(ready)) == (503, "not-ready")
+    assert "detail" not in ready.json()
+    assert "the database is away" in said[0]
+    assert "not ready: " in said[0]
+    assert " failed\n" not in said[0]
 
 
 def test_a_missing_setting_is_named() -> None:

@@ -1,10 +1,14 @@
 import asyncio
 import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import asyncpg
 import pytest
 
-from slotrush import floor
+from slotrush import floor, machine
 from slotrush.errors import StackError
 from slotrush.floor import booking, requests
 
@@ -38,16 +42,56 @@ def test_a_server_on_another_machine_is_left_out_and_that_is_noted() -> None:
     assert any("PostgreSQL runs elsewhere" in note for note in measured.notes)
 
 
-def test_measuring_finds_a_cost_for_every_part(database_url: str) -> None:
-    steps: list[str] = []
+def test_the_mean_of_two_measurements_is_that_of_each_part_and_names_both_totals() -> None:
+    before = floor.combine(_requests(120.0, 80.0), booking.BookingCost(20.0, 80.0, 1_000, 300), cores=2)
+    after = floor.combine(_requests(140.0, 90.0), booking.BookingCost(30.0, 100.0, 1_000, 300), cores=2)
 
-    measured = floor.measure(database_url, steps.append, SMALL, requests_s=0.5)
+    found = floor.mean([before, after])
+
+    assert (found.request_us, found.hello_us, found.booking_us) == (130.0, 85.0, 115.0)
+    assert (found.booking_client_us, found.booking_server_us) == (25.0, 90.0)
+    assert found.attempt_us == found.request_us + found.hello_us + found.booking_us
+    assert found.notes == (*before.notes, "the mean of 2 measurements: 300.0, 360.0 µs an attempt")
+
+
+def test_measuring_finds_a_cost_for_every_part_with_a_user_and_a_server_for_each_core(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    commands: list[list[str]] = []
+    popen = subprocess.Popen
+
+    def noted(command: list[str], **options: Any) -> subprocess.Popen[str]:
+        commands.append(command)
+        return popen(command, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+
+    measured = floor.measure(database_url, steps.append, SMALL, requests_s=0.3)
 
     meta = measured.as_meta()
     parts = ("request_us", "hello_us", "booking_us", "booking_client_us", "booking_server_us", "attempt_us")
     assert all(meta[part] > 0 for part in parts)
-    assert 1 <= meta["cores"] <= (os.cpu_count() or 1)
+    assert meta["cores"] == 2
     assert len(steps) == 2
+    servers, users = (
+        [command[3] for command in commands if command[1:3] == ["-m", f"slotrush.floor.{module}"]]
+        for module in ("hello", "bare_user")
+    )
+    assert len(servers) == 2
+    assert len(set(users)) == 2, "each on a server's port of its own"
+
+
+def test_a_user_that_cannot_be_measured_is_a_stack_error_with_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def gone(_: int) -> Iterator[tuple[int, int]]:
+        yield 9, 2**22 + 1
+
+    monkeypatch.setattr(requests, "hello_server", gone)
+
+    with pytest.raises(StackError, match=r"(?s)bare Locust user failed \(code 1\).*NoSuchProcess"):
+        requests.measure_requests(0.2, pairs=1)
 
 
 def test_the_benchmark_books_and_is_refused_and_leaves_no_database(database_url: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -60,6 +61,16 @@ def edit(run_dir: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
+def delay(run_dir: Path, worker: str, seconds: Sequence[int], *, lag_ms: int) -> None:
+    """Make a worker late by so much in these seconds since the drop, on a full core."""
+    with closing(record.open_record(run_dir)) as connection, connection:
+        for second in seconds:
+            connection.execute(
+                "UPDATE generator_health SET loop_lag_hdr = ?, cpu_us = 990000 WHERE worker = ? AND second = ?",
+                (hdr.encode([lag_ms * 1_000] * 20), worker, DROP_US // 1_000_000 + second),
+            )
+
+
 def _begin(run_dir: Path, **meta: object) -> sqlite3.Connection:
     connection = record.create(run_dir / record.RECORD_NAME)
     values: dict[str, object] = {
@@ -113,11 +124,11 @@ def _drop(connection: sqlite3.Connection) -> None:
                 f"slot-{number % SLOTS}", answered_us - 200_000, answered_us - 150_000, answered_us,
                 "acknowledged" if booked else "refused", 201 if booked else 409,
                 "" if booked else "slot-taken", f"appointment-{number}" if booked else None,
-                "doctor-0", 25_000 if booked else None, None,
+                "doctor-0", 25_000 if booked else None, None, None, None, None,
             )
         )  # fmt: skip
     with connection:
-        connection.executemany(f"INSERT INTO ledger VALUES ({', '.join('?' * 15)})", attempts)
+        connection.executemany(f"INSERT INTO ledger VALUES ({', '.join('?' * 18)})", attempts)
 
 
 def _drain(connection: sqlite3.Connection) -> None:
@@ -134,7 +145,7 @@ def _snapshot(connection: sqlite3.Connection) -> None:
                 (f"slot-{number}", starts_us, starts_us + 1_800_000_000),
             )
             connection.execute(
-                "INSERT INTO stored_appointments VALUES (?, ?, 'doctor-0', ?, ?, ?, 'requested', 25000, ?)",
+                "INSERT INTO stored_appointments VALUES (?, ?, 'doctor-0', ?, ?, ?, 'requested', 25000, ?, NULL)",
                 (
                     f"appointment-{number}", f"slot-{number}", f"patient-{number}",
                     starts_us, starts_us + 1_800_000_000, f"key-{number}",
@@ -168,7 +179,7 @@ def _health(connection: sqlite3.Connection, seconds: range) -> None:
         for worker in WORKERS:
             for users, second in enumerate(seconds):
                 connection.execute(
-                    "INSERT INTO generator_health VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0)",
+                    "INSERT INTO generator_health VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0)",
                     (
                         worker, second, hdr.encode([200, 400, 3_000]), 300_000,
                         79_000_000, min(100 * users, 1_000), min(100 * users, 1_000),

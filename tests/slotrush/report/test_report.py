@@ -1,21 +1,26 @@
+import json
 import re
 import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
 
-from slotrush import report
+from slotrush import report, run
 from slotrush.errors import BadInputError
+from slotrush.report import elsewhere
 from slotrush.report.content import FINDINGS_SHOWN, trace_queries
+from slotrush.report.files import Format
 from slotrush.report.words import Words
 from slotrush.runs import record
 from slotrush.summary import Summary, summarise
 from tests.slotrush.report import synthetic
+from tests.slotrush.report.drawing import charts_not_drawn
 from tests.slotrush.report.reading import cells, figure, read_page, text
 
 NOTHING = re.compile(r"\bNone\b(?! of)|\bnan\b|\binf\b")
@@ -43,6 +48,13 @@ def words(request: pytest.FixtureRequest) -> Words:
 @pytest.fixture(scope="module")
 def page(run_dir: Path, words: Words) -> Element:
     return read_page(run_dir / report.FILE_NAMES[words.language])
+
+
+def english(run_dir: Path) -> Element:
+    """The English page alone, without charts."""
+    with charts_not_drawn():
+        (path,) = elsewhere.write(run_dir, {"en": run_dir / "english.html"}, Format.HTML)
+    return read_page(path)
 
 
 def plain(value: str) -> str:
@@ -153,9 +165,50 @@ def test_the_generators_health_is_the_summarys(page: Element, words: Words, summ
     assert figure(page, "sockets") == words.number(summary.generator.sockets_max)
 
 
+def test_each_worker_of_the_generator_has_its_row(page: Element, words: Words, summary: Summary) -> None:
+    assert [one.worker for one in summary.generator.by_worker] == list(synthetic.WORKERS)
+    for one in summary.generator.by_worker:
+        assert one.loop_lag_ms is not None
+        expected = (
+            words.number(one.requests),
+            words.milliseconds(one.loop_lag_ms.p99),
+            words.milliseconds(one.loop_lag_ms.max),
+            words.percent(one.cpu_share, 0),
+            words.percent(one.cpu_share_max, 0),
+            words.number(one.sockets_max),
+            words.size(one.memory_max_bytes),
+            words.milliseconds(one.gc_pause_ms),
+            words.number(one.dropped),
+        )
+        assert cells(page, "worker", one.worker) == [plain(value) for value in expected]
+
+
+def test_a_run_that_its_generator_spoiled_says_when_in_either_language(tmp_path: Path) -> None:
+    run_dir = synthetic.write_run(tmp_path / "run")
+    synthetic.delay(run_dir, "worker-1", (1, 2, 3), lag_ms=900)
+
+    for path, stretch, mend in zip(
+        report.write(run_dir),
+        ("From 1 s to 4 s of the load", "De 1 s a 4 s da carga"),
+        ("use more workers", "use mais processos"),
+        strict=True,
+    ):
+        page = read_page(path)
+        verdict, generator = page.find(".//section[@id='verdict']"), page.find(".//section[@id='generator']")
+        assert verdict is not None
+        assert generator is not None
+        assert verdict.get("data-verdict") == "invalid"
+        for said in (text(verdict), text(generator.find("ul"))):
+            assert stretch in said
+            assert "worker-1" in said
+            assert mend in said
+        assert "event loop" not in text(page)  # the summary's own sentences are for machines
+        assert not NOTHING.search(text(page))
+
+
 def test_every_chart_is_named_and_described_by_its_caption(page: Element, words: Words) -> None:
     figures = page.findall(".//figure")
-    names = ["attempts", "sold", "responses", "cpu", "costs"]
+    names = ["attempts", "sold", "responses", "cpu", "costs", "generator"]
 
     assert [text(found.find("svg/title")) for found in figures] == [words(f"charts.{name}.title") for name in names]
     for found in figures:
@@ -214,13 +267,13 @@ def test_a_broken_invariant_shows_its_rows_up_to_a_limit(tmp_path: Path) -> None
         *(f"INSERT INTO audit_findings VALUES ('double_bookings', 'slot {i}')" for i in range(cases)),
     )
 
-    english = read_page(report.write(run_dir)[0])
+    page = english(run_dir)
 
-    audit = english.find(".//section[@id='audit']")
+    audit = page.find(".//section[@id='audit']")
     assert audit is not None
     assert len(audit.findall("ul[@class='findings']/li")) == FINDINGS_SHOWN
     assert "… and 7 more" in text(audit)
-    assert cells(english, "invariant", "double_bookings")[1:] == [str(cases), "✗ broken"]
+    assert cells(page, "invariant", "double_bookings")[1:] == [str(cases), "✗ broken"]
 
 
 @pytest.mark.parametrize("reached", ["nothing", "connected", "drop"])
@@ -240,7 +293,7 @@ def test_a_record_that_lacks_a_part_of_its_description_has_its_report_too(tmp_pa
     run_dir = synthetic.write_run(tmp_path / "run")
     synthetic.edit(run_dir, f"DELETE FROM meta WHERE key = '{key}'")
 
-    assert not NOTHING.search(text(read_page(report.write(run_dir)[0])))
+    assert not NOTHING.search(text(english(run_dir)))
 
 
 def test_the_same_record_gives_the_same_page(run_dir: Path) -> None:
@@ -258,3 +311,14 @@ def test_importing_the_report_does_not_import_matplotlib() -> None:
     code = "import sys, slotrush.report; sys.exit('matplotlib' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_run_that_has_been_summed_up_is_not_summed_up_again(tmp_path: Path) -> None:
+    run_dir = synthetic.write_run(tmp_path / "run")
+    ran = run.conclude(run_dir, lambda _: None)
+    told = replace(ran.summary, run_id="as-it-was-told")
+
+    pages = [path.read_text() for path in report.write(run_dir, told)]
+
+    assert all("as-it-was-told" in page for page in pages)
+    assert json.loads((run_dir / "summary.json").read_text())["run_id"] == ran.summary.run_id

@@ -14,7 +14,7 @@ from tests.slotrush.report import synthetic
 def test_rates_lose_no_attempt(outcomes: list[tuple[float, str]]) -> None:
     width_s = timeline.bin_width_s(5_000)
 
-    rates = timeline.rates(outcomes, width_s)
+    rates = timeline.rates(outcomes, width_s, timeline.OUTCOMES)
 
     assert sum(map(sum, rates.values())) * width_s == pytest.approx(len(outcomes))
 

@@ -47,13 +47,25 @@ def test_a_run_that_was_cut_short_is_partial(tmp_path: Path, reached: str) -> No
     assert "no_audit" in {reason.name for reason in verdict.reasons}
 
 
+@pytest.mark.parametrize("audited", [True, False])
+def test_a_run_that_was_ended_for_an_objective_has_failed_and_names_it(tmp_path: Path, audited: bool) -> None:
+    run_dir = synthetic.write_run(tmp_path / "run") if audited else synthetic.write_partial(tmp_path / "run", "drop")
+    detail = '{"objectives": {"availability": "availability is beyond saving: so it is"}}'
+    synthetic.edit(run_dir, f"INSERT INTO events VALUES (1, 'aborted', '{detail}')")
+
+    verdict = verdict_of(run_dir)
+
+    assert verdict.kind == Kind.MISSED
+    assert verdict.reasons[0].verbatim == "availability is beyond saving: so it is"
+
+
 @pytest.mark.parametrize(
     ("change", "remark", "count"),
     [
         ("UPDATE latency SET bad = 1, good = good - 1 WHERE endpoint = 'POST /v1/appointments'", "bad", 12),
         ("UPDATE latency SET refused = 1 WHERE endpoint = 'POST /v1/appointments'", "refused", 12),
         ("DELETE FROM stored_appointments WHERE slot IN ('slot-1', 'slot-2')", "unsold", 2),
-        ("UPDATE generator_health SET dropped = 1 WHERE worker = 'worker-0'", "dropped", 28),
+        ("UPDATE generator_health SET dropped = 2 WHERE worker = 'worker-0' AND second % 7 = 0", "dropped", 8),
         ("UPDATE events SET at_us = at_us + 10000000 WHERE name = 'drained'", "slow", 16 / 3.954),
     ],
 )

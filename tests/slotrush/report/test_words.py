@@ -11,6 +11,7 @@ from slotrush.report.timeline import OUTCOMES
 from slotrush.report.verdict import Kind
 from slotrush.report.words import LANGUAGES, UNKNOWN, Words, flat_texts
 from slotrush.summary import INCOMPLETE
+from slotrush.summary.model import MENDS
 
 NBSP = "\u00a0"
 
@@ -44,6 +45,7 @@ def test_whatever_the_record_may_name_has_a_text(language: str) -> None:
         *(f"component.{name}" for name in charts.COMPONENTS),
         *(f"outcome.{name}" for name in OUTCOMES),
         *(f"reason.{code.replace('-', '_')}" for code in INCOMPLETE),
+        *(f"fault.{cause}" for cause in MENDS),
         *(f"verdict.{kind}" for kind in Kind),
         *(f"verdict.{kind}_note" for kind in Kind),
         *(f"trace.{name}" for name in trace_queries()),
@@ -94,3 +96,18 @@ def test_what_is_unknown_is_a_dash() -> None:
 
     assert {method(None) for method in methods} == {UNKNOWN}
     assert {words.fixed(None, 2), words.microseconds(None), words.moment(None)} == {UNKNOWN}
+
+
+def test_money_is_written_as_the_language_does() -> None:
+    english, portuguese = Words("en"), Words("pt-BR")
+
+    assert (english.money(1234.5, "USD"), portuguese.money(1234.5, "USD")) == ("$1,234", f"US${NBSP}1.234")
+    assert (english.money(1234.6, "BRL"), portuguese.money(1234.6, "BRL")) == ("R$1,235", f"R${NBSP}1.235")
+    assert english.money(None, "BRL") == UNKNOWN
+    assert (english.currency("BRL"), portuguese.currency("USD")) == ("R$", "US$")
+
+
+def test_days_are_written_as_the_language_does() -> None:
+    assert Words("pt-BR").day("2026-11-21") == "21 de novembro de 2026"
+    assert Words("en").day("2026-11-21T23:59:59+00:00") == "November 21, 2026"
+    assert Words("en").day(None) == UNKNOWN

@@ -31,7 +31,7 @@ def write_part(run_dir: Path, worker: str, keys: list[str]) -> Path:
             [(key, worker) for key in keys],
         )
         part.execute("INSERT INTO latency VALUES (?, 'GET /', 7, 1, 0, 0, x'00', x'00')", (worker,))
-        part.execute("INSERT INTO generator_health VALUES (?, 7, x'00', 1, 1, 1, 1, 1, 0)", (worker,))
+        part.execute("INSERT INTO generator_health VALUES (?, 7, x'00', 1, 1, 1, 1, 1, 0, 0)", (worker,))
         part.execute("INSERT INTO events VALUES (5, 'flushed', ?)", (worker,))
     return path
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,15 @@ def wait_for() -> Callable[[Callable[[], bool], str], None]:
     return eventually
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ports() -> Iterator[Ports]:
     reserved = Ports()
     yield reserved
     reserved.release()
 
 
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
+@contextmanager
+def _open_folder() -> Iterator[Path]:
     """A temporary folder that PostgreSQL's unprivileged user may enter, which pytest's own is not."""
     with tempfile.TemporaryDirectory(prefix="slotrush-test-") as name:
         folder = Path(name)
@@ -52,17 +53,43 @@ def open_folder() -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture
-def spawn(tmp_path: Path) -> Iterator[Callable[[Command], Process]]:
-    """Start a command that is stopped at the end of the test."""
+@contextmanager
+def _spawning(logs: Path) -> Iterator[Callable[[Command], Process]]:
     started: list[Process] = []
 
     def start(command: Command) -> Process:
-        started.append(process.spawn(command, tmp_path / "logs" / f"{command.name}.log", ROOT))
+        started.append(process.spawn(command, logs / f"{command.name}.log", ROOT))
         return started[-1]
 
     yield start
     process.stop_all(started, grace_s=5)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    with _open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def lasting_folder() -> Iterator[Path]:
+    """As `open_folder`, for what all tests of a module look at."""
+    with _open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def spawn(tmp_path: Path) -> Iterator[Callable[[Command], Process]]:
+    """Start a command that is stopped at the end of the test."""
+    with _spawning(tmp_path / "logs") as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def spawn_lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Command], Process]]:
+    """Start a command that is stopped after the tests of the module."""
+    with _spawning(tmp_path_factory.mktemp("logs")) as start:
+        yield start
 
 
 @dataclass
@@ -97,15 +124,15 @@ class Owner:
 
 
 @pytest.fixture
-def own_a_stack(open_folder: Path, tmp_path: Path) -> Iterator[Callable[[str], Owner]]:
-    """Start an owner under a name; call `read_facts` on it when several were started."""
+def own_a_stack(open_folder: Path, tmp_path: Path) -> Iterator[Callable[..., Owner]]:
+    """Start an owner under a name; call `read_facts` on it when several were started. A small one has one of each."""
     owners: list[Owner] = []
 
-    def start(name: str) -> Owner:
+    def start(name: str, small: bool = False) -> Owner:
         temporary = open_folder / name
         temporary.mkdir()
         popen = subprocess.Popen(
-            [sys.executable, "-c", _OWNER, str(tmp_path / name)],
+            [sys.executable, "-c", _OWNER, str(tmp_path / name), "1" if small else "2"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -128,7 +155,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from slotrush.stack import Stack, StackOptions
 
-with Stack(StackOptions(Path(sys.argv[1]))) as stack:
+each = int(sys.argv[2])
+with Stack(StackOptions(Path(sys.argv[1]), replicas=each, proxies=each)) as stack:
     urls = stack.start(lambda step: None)
     addresses = [urls.base_url, *urls.replica_urls, urls.database_url, urls.redis_url, urls.smtp_url]
     ports = [urlsplit(address).port for address in addresses]

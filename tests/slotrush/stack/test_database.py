@@ -39,3 +39,13 @@ def test_a_server_that_is_not_there_is_bad_input_without_the_password(ports: Por
 def test_an_address_that_is_none_is_bad_input(url: str) -> None:
     with pytest.raises(BadInputError, match="DATABASE_URL"):
         database.create_for_user(url, "slotrush_run")
+
+
+def test_the_primary_is_whichever_of_the_servers_takes_writes() -> None:
+    urls = [f"postgresql://ana@127.0.0.1:{port}/slots" for port in (5432, 5433)]
+    both = database.primary_of(urls)
+    assert both == "postgresql://ana@127.0.0.1:5432,127.0.0.1:5433/slots?target_session_attrs=primary"
+    assert database.addresses(both) == [("127.0.0.1", 5432), ("127.0.0.1", 5433)]
+    assert database.at(both, [("127.0.0.1", 7), ("127.0.0.1", 8)]) == (
+        "postgresql://ana@127.0.0.1:7,127.0.0.1:8/slots?target_session_attrs=primary"
+    )

@@ -9,13 +9,21 @@ import pytest
 from slotrush.stack import janitor
 from slotrush.stack.janitor import Database, Duty, Folder, Janitor, Keys
 from slotrush.stack.process import Command, Process, Trace
+from slotrush.stack.quota import Group
 
 Spawn = Callable[[Command], Process]
 WaitFor = Callable[[Callable[[], bool], str], None]
 
 
 @pytest.mark.parametrize(
-    "duty", [Trace(1, 2, 9), Folder("/tmp/é x"), Database("postgresql://a:b@c/d", "e"), Keys("redis://a", "b:")]
+    "duty",
+    [
+        Trace(1, 2, 9),
+        Folder("/tmp/é x"),
+        Database("postgresql://a:b@c/d", "e"),
+        Keys("redis://a", "b:"),
+        Group("/a/b c"),
+    ],
 )
 def test_a_duty_survives_the_way_to_the_janitor(duty: Duty) -> None:
     assert janitor.from_line(janitor.to_line(duty)) == duty

@@ -18,7 +18,8 @@ from slotrush.errors import BadInputError, StackError
 from slotrush.stack import Stack, StackOptions, StackUrls, keep
 from slotrush.stack.ports import HOST
 
-COMPONENTS = {"proxy": 2, "app": 2, "postgres": 1, "valkey": 1, "notifier": 1, "mailbox": 1}
+ONE_EACH = ("postgres", "valkey", "objects", "notifier", "images", "mailbox")
+COMPONENTS = {"proxy": 2, "app": 2} | dict.fromkeys(ONE_EACH, 1)
 
 WaitFor = Callable[[Callable[[], bool], str], None]
 
@@ -36,6 +37,7 @@ def children() -> set[int]:
     return {child.pid for child in psutil.Process().children(recursive=True)}
 
 
+@pytest.mark.long
 def test_two_stacks_live_beside_each_other_and_leave_nothing(own_a_stack: Any, wait_for: WaitFor) -> None:
     first, second = own_a_stack("first"), own_a_stack("second")
     first.read_facts()
@@ -51,9 +53,12 @@ def test_two_stacks_live_beside_each_other_and_leave_nothing(own_a_stack: Any, w
     assert second.leftovers() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL]
+)
 def test_an_end_in_the_middle_of_the_start_leaves_nothing(own_a_stack: Any, wait_for: WaitFor, number: int) -> None:
-    owner = own_a_stack("only")
+    """SIGTERM, which nobody handles, ends the owner as SIGKILL does."""
+    owner = own_a_stack("only", small=True)
     wait_for(lambda: any(owner.temporary.glob("*/endpoints")), "the start of the proxies")
     family = psutil.Process(owner.popen.pid).children(recursive=True)
     owner.end(number)
@@ -89,6 +94,7 @@ def test_every_part_is_watched_and_stop_ends_them_all(tmp_path: Path, wait_for: 
     assert {log.name for log in (tmp_path / "logs").iterdir()} >= {"app-1.log", "postgres.log", "proxy-2.log"}
 
 
+@pytest.mark.long
 def test_servers_of_the_user_are_used_and_left_as_they_were(tmp_path: Path) -> None:
     with Stack(StackOptions(tmp_path / "host", replicas=1, proxies=1)) as host:
         existing = host.start(silent)

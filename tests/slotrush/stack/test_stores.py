@@ -21,13 +21,17 @@ from slotrush.stack.valkey import Valkey
 Spawn = Callable[[Command], Process]
 
 
-@pytest.fixture
-def running_postgres(open_folder: Path, ports: Ports, spawn: Spawn) -> tuple[Postgres, Process]:
-    server = postgres.prepare(open_folder, ports.free(), connections=20)
+def start_postgres(folder: Path, ports: Ports, spawn: Spawn) -> tuple[Postgres, Process]:
+    server = postgres.prepare(folder, ports.free(), connections=20)
     process.wait_exit(spawn(server.initdb()), 60)
     part = spawn(server.server())
     process.wait_until("PostgreSQL", [part], [server.ready], 60)
     return server, part
+
+
+@pytest.fixture(scope="module")
+def running_postgres(lasting_folder: Path, ports: Ports, spawn_lasting: Spawn) -> tuple[Postgres, Process]:
+    return start_postgres(lasting_folder, ports, spawn_lasting)
 
 
 @pytest.fixture
@@ -60,8 +64,8 @@ def test_postgres_is_durable_and_sized_for_a_race(running_postgres: tuple[Postgr
     assert psutil.Process(part.pid).uids().real != 0
 
 
-def test_postgres_gives_its_shared_memory_back(running_postgres: tuple[Postgres, Process]) -> None:
-    server, part = running_postgres
+def test_postgres_gives_its_shared_memory_back(open_folder: Path, ports: Ports, spawn: Spawn) -> None:
+    server, part = start_postgres(open_folder, ports, spawn)
     key = (server.data / "postmaster.pid").read_text().splitlines()[6].split()[1]
     segments = Path("/proc/sysvipc/shm")
     assert key in segments.read_text()

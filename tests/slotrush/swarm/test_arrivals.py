@@ -121,8 +121,14 @@ def test_a_doctor_publishes_slots_that_follow_each_other_and_lie_ahead() -> None
     assert {later - earlier for earlier, later in pairwise(starts)} == {timedelta(minutes=SLOT_MINUTES)}
 
 
-@given(st.integers(1, 1_438), st.integers(1, 200))
-def test_races_of_one_day_publish_different_hours(minutes_later: int, slots: int) -> None:
-    drop = datetime(2027, 3, 1, 8, 0, 30, tzinfo=UTC)
+@given(st.integers(0, 1_439), st.integers(1, 287), st.integers(1, 200))
+def test_races_within_hours_of_each_other_publish_different_hours(minute: int, minutes_later: int, slots: int) -> None:
+    drop = datetime(2027, 3, 1, 0, 0, 30, tzinfo=UTC) + timedelta(minutes=minute)
     first, second = starts_of(drop, slots), starts_of(drop + timedelta(minutes=minutes_later), slots)
     assert not set(first) & set(second)
+
+
+@given(st.integers(0, 1_439), st.integers(1, 200))
+def test_no_race_publishes_further_ahead_than_systems_take(minute: int, slots: int) -> None:
+    drop = datetime(2027, 3, 1, tzinfo=UTC) + timedelta(minutes=minute)
+    assert starts_of(drop, slots)[-1] < drop + timedelta(days=5 * 365)

@@ -119,7 +119,7 @@ def test_the_parts_of_two_workers_merge_into_one_record(part: Part, tmp_path: Pa
         recorder = Recorder(worker, part(worker))
         recorder.wrote(attempt(f"key of {worker}"))
         recorder.endpoint("GET /x").answered(NOON_US, NOON_US, NOON_US + 1000)
-        recorder.write_health(HealthSecond(NOON_US // 1_000_000, (10, 20), 1, 2, 3, 4, 5, 6))
+        recorder.write_health(HealthSecond(NOON_US // 1_000_000, (10, 20), 1, 2, 3, 4, 5, 6, 7))
         recorder.add_event(NOON_US, "base")
         recorder.close()
 

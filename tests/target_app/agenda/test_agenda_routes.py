@@ -93,3 +93,54 @@ def test_the_agenda_of_nobody_is_not_found(
     assert (unknown.status_code, reason(unknown)) == (404, "doctor-not-found")
     no_id = api.get("/v1/doctors/nobody/agenda", headers=patient.headers())
     assert (no_id.status_code, reason(no_id)) == (404, "not-found")
+
+
+def test_who_has_the_agenda_already_is_not_sent_it_again(
+    api: httpx.Client, doctor: Any, patient: Any, publish: Callable[..., list[str]], eventually: Callable[..., Any]
+) -> None:
+    publish(count=2)
+    url = f"/v1/doctors/{doctor.id}/agenda"
+    first = eventually(lambda: (answer := api.get(url, headers=patient.headers())).json()["total"] and answer)
+    tag = first.headers["etag"]
+    assert first.headers["cache-control"] == "private, no-cache"
+    for known in (tag, f"W/{tag}", f'"old", {tag}', "*"):
+        answer = api.get(url, headers=patient.headers() | {"If-None-Match": known})
+        assert (answer.status_code, answer.content) == (304, b"")
+        assert (answer.headers["etag"], answer.headers["cache-control"]) == (tag, "private, no-cache")
+        assert not {"content-type", "content-length"} & set(answer.headers)
+    other = api.get(url, headers=patient.headers() | {"If-None-Match": '"old"'})
+    assert (other.status_code, other.json(), other.headers["etag"]) == (200, first.json(), tag)
+
+
+def test_a_changed_agenda_has_another_tag(
+    api: httpx.Client, doctor: Any, patient: Any, publish: Any, book: Any, eventually: Any
+) -> None:
+    [slot] = publish()
+    url = f"/v1/doctors/{doctor.id}/agenda"
+    tag = eventually(
+        lambda: (answer := api.get(url, headers=patient.headers())).json()["free"] and answer.headers["etag"]
+    )
+    book(patient, slot)
+    ask = patient.headers() | {"If-None-Match": tag}
+    changed = eventually(lambda: (answer := api.get(url, headers=ask)).status_code == 200 and answer)
+    assert changed.json()["free"] == 0
+    assert changed.headers["etag"] != tag
+
+
+def test_replicas_agree_on_the_tag(stack: Any, doctor: Any, patient: Any, publish: Any, eventually: Any) -> None:
+    publish(count=3)
+    url = f"/v1/doctors/{doctor.id}/agenda"
+
+    def tags() -> set[str]:
+        answers = [httpx.get(f"{replica}{url}", headers=patient.headers()) for replica in stack.replica_urls]
+        return {answer.headers["etag"] for answer in answers if answer.json()["total"] == 3} or set()
+
+    assert len(stack.replica_urls) > 1
+    assert eventually(lambda: len(tags()) == 1)
+
+
+def test_without_a_session_nobody_learns_whether_an_agenda_changed(
+    api: httpx.Client, doctor: Any, reason: Callable[[httpx.Response], str]
+) -> None:
+    answer = api.get(f"/v1/doctors/{doctor.id}/agenda", headers={"If-None-Match": "*"})
+    assert (answer.status_code, reason(answer)) == (401, "unauthenticated")

@@ -5,11 +5,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
+import pytest
 
 Reason = Callable[[httpx.Response], str]
 Book = Callable[..., httpx.Response]
 Publish = Callable[..., list[str]]
+MOVE = """
+UPDATE slots SET during = tstzrange(lower(during) + interval '{by}', upper(during) + interval '{by}') WHERE id = $1
+"""
+BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
 
 
 def test_a_patient_books_a_free_slot_at_the_doctors_price(
@@ -88,6 +94,28 @@ def test_a_retry_with_the_same_key_gets_the_first_answer_on_any_replica(
     assert replayed == [None, "true", "true", "true"]
 
 
+def test_a_retry_gets_the_first_answer_even_when_another_has_the_slot_since(
+    stack: Any, publish: Publish, patient: Any, rival: Any, eventually: Any
+) -> None:
+    """The appointment was cancelled meanwhile, which whoever lost the first answer may not know."""
+    (slot,) = publish()
+
+    def book(who: Any, url: str, key: str) -> httpx.Response:
+        return httpx.post(f"{url}/v1/appointments", json={"slot_id": slot}, headers=who.headers(key))
+
+    here, there = stack.replica_urls
+    first = book(patient, here, "k").json()
+    cancel = f"{here}/v1/appointments/{first['id']}/cancel"
+    assert httpx.post(cancel, json={"reason": "ill"}, headers=patient.headers("c")).status_code == 200
+    assert eventually(lambda: book(rival, there, "k").status_code == 201)
+    assert eventually(lambda: book(patient, there, "k").status_code == 201), "once it has heard that they had it"
+    for url in (here, there) * 2:
+        again = book(patient, url, "k")
+        assert (again.status_code, again.json()) == (201, first)
+        assert again.headers["idempotency-replayed"] == "true"
+        assert book(patient, url, str(uuid4())).status_code == 409
+
+
 def test_a_key_cannot_book_another_slot(publish: Publish, book: Book, reason: Reason, patient: Any) -> None:
     first, second = publish(2)
     key = str(uuid4())
@@ -122,6 +150,54 @@ def test_bad_requests_are_named(publish: Publish, book: Book, reason: Reason, pa
     assert no_id.json()["errors"][0]["at"] == "body/slot_id"
     by_doctor = book(doctor, slot)
     assert (by_doctor.status_code, reason(by_doctor)) == (403, "forbidden")
+
+
+def test_only_who_is_a_patient_here_can_book(publish: Publish, book: Book, reason: Reason, unregistered: Any) -> None:
+    answer = book(unregistered, publish()[0])
+    assert (answer.status_code, reason(answer)) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        ("DELETE FROM slots WHERE id = $1", (404, "/problems/slot-not-found")),
+        (MOVE.format(by="-2 days"), (409, "/problems/slot-past")),
+        (MOVE.format(by="7 min"), (201, None)),
+    ],
+)
+def test_a_slot_that_goes_or_moves_at_that_moment_is_not_booked_as_it_was(
+    stack: Any,
+    api: httpx.Client,
+    publish: Publish,
+    patient: Any,
+    sql: Any,
+    change: str,
+    outcome: tuple[int, str | None],
+) -> None:
+    """The booking has seen the slot as it was and waits for the doctor's change."""
+    slot = publish()[0]
+
+    async def race() -> httpx.Response:
+        doctors = await asyncpg.connect(stack.database_url)
+        async with httpx.AsyncClient(base_url=api.base_url, timeout=30) as client:
+            transaction = doctors.transaction()
+            await transaction.start()
+            await doctors.execute(change, UUID(slot))
+            booking = asyncio.create_task(
+                client.post("/v1/appointments", json={"slot_id": slot}, headers=patient.headers(str(uuid4())))
+            )
+            while not await doctors.fetchval(BLOCKED):
+                assert not booking.done()
+                await asyncio.sleep(0.01)
+            await transaction.commit()
+            answer = await booking
+        await doctors.close()
+        return answer
+
+    answer = asyncio.run(race())
+    assert (answer.status_code, answer.json().get("type")) == outcome
+    held = sql("SELECT during FROM appointments WHERE slot_id = $1", UUID(slot))
+    assert held == (sql("SELECT during FROM slots WHERE id = $1", UUID(slot)) if answer.status_code == 201 else [])
 
 
 def test_every_write_needs_a_key(

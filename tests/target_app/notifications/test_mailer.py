@@ -3,97 +3,145 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
+from target_app.notifications import mailer
 from target_app.notifications.letters import Letter
-from target_app.notifications.mailer import TRIES_MAX, Mailer
+from target_app.notifications.mailer import TRIES_MAX, Delivery, Failure, IsOvertaken, Mailer, Overtaken
+
+Send = Callable[..., list[Delivery]]
 
 
-class Office:
-    """A real mail server that answers each recipient as `verdict` says, and keeps what it accepted."""
-
-    def __init__(self, verdict: Callable[[str, int], str]) -> None:
-        self.verdict = verdict
-        self.tries: dict[str, int] = {}
-        self.accepted: list[str] = []
-
-    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
-        self.tries[address] = self.tries.get(address, 0) + 1
-        answer = self.verdict(address, self.tries[address])
-        if answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return answer
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
-        self.accepted.extend(envelope.rcpt_tos)
-        return "250 OK"
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailer, "BACK_OFF_S", 0.02)
 
 
-def letter(recipient: str) -> Letter:
-    return Letter(uuid4(), recipient, "Subject", "Text\n")
+def letter(recipient: str, *, perishable: bool = False) -> Letter:
+    return Letter(uuid4(), "patient", recipient, "Subject", "Text\n", perishable)
 
 
-def send(port: int, office: Office, *letters: Letter) -> list[str | None]:
-    controller = Controller(office, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
+async def never(_: Letter) -> bool:
+    return False
 
-        async def go() -> list[str | None]:
-            mailer = Mailer(f"smtp://127.0.0.1:{port}")
+
+@pytest.fixture
+def send(free_port: int) -> Send:
+    """Send letters through the free port."""
+
+    def send(*letters: Letter, user: str = "", is_overtaken: IsOvertaken = never) -> list[Delivery]:
+        async def go() -> list[Delivery]:
+            sender = Mailer(f"smtp://{user}127.0.0.1:{free_port}")
             try:
-                return await mailer.send(letters)
+                return await sender.send(letters, is_overtaken)
             finally:
-                await mailer.close()
+                await sender.close()
 
         return asyncio.run(go())
-    finally:
-        controller.stop()
+
+    return send
 
 
-def test_every_letter_arrives_once(free_port: int) -> None:
-    office = Office(lambda *_: "250 OK")
+def test_every_letter_arrives_once(office: Any, send: Send) -> None:
     recipients = [f"p{number}@mail.example" for number in range(30)]
-    assert send(free_port, office, *map(letter, recipients)) == [None] * 30
-    assert sorted(office.accepted) == sorted(recipients)
+    with office(lambda *_: "250 OK") as it:
+        assert send(*map(letter, recipients)) == [None] * 30
+    assert sorted(it.accepted) == sorted(recipients)
 
 
-def test_a_recipient_that_is_refused_for_good_is_given_up_at_once(free_port: int) -> None:
-    office = Office(lambda address, _: "550 no such user" if "gone" in address else "250 OK")
-    gone, here = send(free_port, office, letter("gone@mail.example"), letter("here@mail.example"))
-    assert gone is not None
-    assert "no such user" in gone
-    assert here is None
-    assert office.tries == {"gone@mail.example": 1, "here@mail.example": 1}
+def test_a_recipient_that_is_refused_for_good_is_given_up_at_once(office: Any, send: Send) -> None:
+    with office(lambda address, _: "550 no such user" if "gone" in address else "250 OK") as it:
+        assert send(letter("gone@mail.example"), letter("here@mail.example")) == [
+            Failure("550 no such user", final=True),
+            None,
+        ]
+    assert it.tries == {"gone@mail.example": 1, "here@mail.example": 1}
 
 
-def test_later_means_later(free_port: int) -> None:
-    office = Office(lambda _, tries: "250 OK" if tries == 3 else "451 try again")
-    assert send(free_port, office, letter("busy@mail.example")) == [None]
-    assert office.tries == {"busy@mail.example": 3}
+def test_a_failure_does_not_name_its_recipient(office: Any, send: Send) -> None:
+    with office(lambda address, _: f"550 <{address.upper()}> is unknown"):
+        assert send(letter("gone@mail.example")) == [Failure("550 <<patient>> is unknown", final=True)]
 
 
-def test_later_does_not_mean_for_ever(free_port: int) -> None:
-    office = Office(lambda *_: "451 try again")
-    (error,) = send(free_port, office, letter("busy@mail.example"))
-    assert error is not None
-    assert office.tries == {"busy@mail.example": TRIES_MAX}
+def test_later_means_later(office: Any, send: Send) -> None:
+    with office(lambda _, tries: "250 OK" if tries == 3 else "451 try again") as it:
+        assert send(letter("busy@mail.example")) == [None]
+    assert it.tries == {"busy@mail.example": 3}
 
 
-def test_a_server_that_is_away_is_waited_for(free_port: int) -> None:
-    office = Office(lambda *_: "250 OK")
+def test_later_does_not_mean_for_ever_but_it_is_not_final(office: Any, send: Send) -> None:
+    with office(lambda *_: "451 try again") as it:
+        assert send(letter("busy@mail.example")) == [Failure("451 try again", final=False)]
+    assert it.tries == {"busy@mail.example": TRIES_MAX}
 
-    async def go() -> list[str | None]:
-        mailer = Mailer(f"smtp://127.0.0.1:{free_port}")
-        sending = asyncio.create_task(mailer.send([letter("patient@mail.example")]))
+
+def test_of_the_perishable_letters_those_that_are_overtaken_are_dropped(office: Any, send: Send) -> None:
+    async def ours(letter: Letter) -> bool:
+        return "late" in letter.recipient
+
+    late, other = letter("late@mail.example", perishable=True), letter("here@mail.example", perishable=True)
+    with office(lambda *_: "250 OK") as it:
+        assert send(late, other, letter("late-but@mail.example"), is_overtaken=ours) == [Overtaken(), None, None]
+    assert sorted(it.accepted) == ["here@mail.example", "late-but@mail.example"]
+
+
+def test_what_is_overtaken_while_the_server_wants_it_later_is_dropped(office: Any, send: Send) -> None:
+    async def since_the_first_try(letter: Letter) -> bool:
+        return letter.recipient in it.tries
+
+    with office(lambda *_: "451 try again") as it:
+        one = letter("busy@mail.example", perishable=True)
+        assert send(one, is_overtaken=since_the_first_try) == [Overtaken()]
+    assert it.tries == {"busy@mail.example": 1}
+
+
+@pytest.mark.parametrize("recipient", ["eve@mail.example\r\nBcc: all@mail.example", "josé@mail.example"])
+def test_what_is_no_address_for_this_server_stops_nobody_elses_letter(office: Any, send: Send, recipient: str) -> None:
+    with office(lambda *_: "250 OK") as it:
+        failure, other = send(letter(recipient), letter("here@mail.example"))
+    assert isinstance(failure, Failure)
+    assert failure.final
+    assert recipient not in failure.reason
+    assert other is None
+    assert it.accepted == ["here@mail.example"]
+
+
+def test_a_server_that_is_away_is_waited_for(office: Any, free_port: int) -> None:
+    async def go() -> list[Delivery]:
+        sender = Mailer(f"smtp://127.0.0.1:{free_port}")
+        sending = asyncio.create_task(sender.send([letter("patient@mail.example")], never))
         done, _ = await asyncio.wait([sending], timeout=0.5)
         assert not done
-        controller = Controller(office, hostname="127.0.0.1", port=free_port)
-        controller.start()
-        try:
-            return await sending
-        finally:
-            await mailer.close()
-            controller.stop()
+        with it:
+            try:
+                return await sending
+            finally:
+                await sender.close()
 
+    it = office(lambda *_: "250 OK")
     assert asyncio.run(go()) == [None]
-    assert office.accepted == ["patient@mail.example"]
+    assert it.accepted == ["patient@mail.example"]
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
+def test_a_server_that_lets_nobody_in_blames_no_letter(office: Any, send: Send, free_port: int) -> None:
+    """As when the notifier's password was changed on one side first."""
+    logins = 0
+
+    def authenticator(*_: Any) -> AuthResult:
+        nonlocal logins
+        logins += 1
+        return AuthResult(success=logins > 8, handled=False)
+
+    it = office(lambda *_: "250 OK")
+    options = {"auth_required": True, "auth_require_tls": False, "authenticator": authenticator}
+    controller = Controller(it, hostname="127.0.0.1", port=free_port, **options)
+    controller.start()
+    try:
+        assert send(letter("patient@mail.example"), user="agenda:secret@") == [None]
+    finally:
+        controller.stop()
+    assert logins > 8
+    assert it.accepted == ["patient@mail.example"]

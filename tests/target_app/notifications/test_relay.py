@@ -19,19 +19,23 @@ async def outbox(stack: Any) -> AsyncIterator[asyncpg.Connection]:
     pool = await connect(settings)
     try:
         await pool.execute(
-            "CREATE TEMPORARY TABLE appointment_events (id uuid, at timestamptz, relayed_at timestamptz)"
+            "CREATE TEMPORARY TABLE appointment_events"
+            " (id uuid, at timestamptz, requeued_at timestamptz, relayed_at timestamptz)"
         )
         yield pool
     finally:
         await pool.close()
 
 
-async def add(pool: asyncpg.Pool, count: int, age_s: float = 0.0) -> None:
+async def add(pool: asyncpg.Pool, count: int, age_s: float = 0.0, requeued_s: float | None = None) -> None:
+    """Events that happened `age_s` ago, and were put into the outbox again `requeued_s` ago."""
     await pool.execute(
-        "INSERT INTO appointment_events SELECT $1, clock_timestamp() - make_interval(secs => $2), NULL"
-        " FROM generate_series(1, $3)",
+        "INSERT INTO appointment_events"
+        " SELECT $1, clock_timestamp() - make_interval(secs => $2), clock_timestamp() - make_interval(secs => $3), NULL"
+        " FROM generate_series(1, $4)",
         uuid4(),
         age_s,
+        requeued_s,
         count,
     )
 
@@ -45,15 +49,33 @@ async def add(pool: asyncpg.Pool, count: int, age_s: float = 0.0) -> None:
         ([(10 * relay.RUSH_EVENTS, relay.RUSH_WINDOW_S + 1)], False),
         ([(relay.RUSH_EVENTS, 0.0), (1, relay.HELD_BACK_MAX_S - 5)], True),
         ([(relay.RUSH_EVENTS, 0.0), (1, relay.HELD_BACK_MAX_S + 1)], False),
+        ([(relay.RUSH_EVENTS, 0.0), (1, 86_400.0, 1.0)], True),
+        ([(relay.RUSH_EVENTS, 0.0), (1, 86_400.0, relay.HELD_BACK_MAX_S + 1)], False),
+        ([(relay.RUSH_EVENTS, 86_400.0, 0.0)], False),
     ],
 )
 def test_e_mails_wait_for_the_end_of_a_rush_but_not_for_ever(
-    stack: Any, events: list[tuple[int, float]], waits: bool
+    stack: Any, events: list[tuple[float, ...]], waits: bool
 ) -> None:
     async def go() -> bool:
         async with outbox(stack) as pool:
-            for count, age_s in events:
-                await add(pool, count, age_s)
+            for count, *ages_s in events:
+                await add(pool, int(count), *ages_s)
             return await relay.should_wait(pool)
 
     assert asyncio.run(go()) is waits
+
+
+@pytest.mark.parametrize(
+    ("events", "lag_s"), [([], 0.0), ([(5, 100.0), (1, 1_000.0)], 1_000.0), ([(1, 86_400.0, 30.0)], 30.0)]
+)
+def test_the_lag_is_that_of_the_event_that_waits_longest(
+    stack: Any, events: list[tuple[float, ...]], lag_s: float
+) -> None:
+    async def go() -> float:
+        async with outbox(stack) as pool:
+            for count, *ages_s in events:
+                await add(pool, int(count), *ages_s)
+            return await relay.lag_s(pool)
+
+    assert asyncio.run(go()) == pytest.approx(lag_s, abs=10.0 if events else 0.0)

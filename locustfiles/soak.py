@@ -1,0 +1,13 @@
+"""The day's mix, evenly and for a long time.
+
+locust -f locustfiles/soak.py --host http://127.0.0.1:8080 --sessions sessions.json
+"""
+
+from locustfiles.clinic import Doctor, Patient, Receptionist
+from locustfiles.people import preflight
+from slotrush.swarm import SCENARIOS
+from slotrush.swarm.locust_events import install
+
+__all__ = ["Doctor", "Patient", "Receptionist"]
+
+install(SCENARIOS["soak"], preflight)

@@ -1,0 +1,1 @@
+"""The runs that are kept: found, listed, shown, compared and pruned."""

@@ -1,0 +1,1 @@
+"""Benchmarks of the booking system: the CPU of a request beside a bare one, and bookings under a storm of logins."""

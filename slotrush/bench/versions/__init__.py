@@ -1,0 +1,1 @@
+"""Two versions of the booking system on one machine, which take turns: `slotrush gate --against`."""

@@ -1,0 +1,103 @@
+"""The command that measures how capacity grows with replicas."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slotrush import errors
+from slotrush.cli.base import Proxies, Seed, complaints, console
+from slotrush.errors import BadInputError
+from slotrush.stack.quota import parse_cpu_m
+
+if TYPE_CHECKING:
+    from slotrush.capacity.scaling import Form
+    from slotrush.sweep import model
+
+commands = typer.Typer()
+NO_QUOTA = "none"
+
+
+@commands.command("sweep")
+def sweep_command(
+    replicas: Annotated[str, typer.Option(help="Numbers of replicas to measure, separated by commas.")] = "1,2,3,4,6,8",
+    cpu: Annotated[
+        str,
+        typer.Option("--cpu", help="CPU of each replica, as in a pod's limits; none is without, and without a law."),
+    ] = "60m",
+    probe_s: Annotated[float, typer.Option(help="How long each rate is tried, in seconds.")] = 40.0,
+    tolerance: Annotated[float, typer.Option(help="Half of the 95 % interval of each limit, as a share.")] = 0.05,
+    tests_max: Annotated[int, typer.Option("--tests", help="Rates to try for each number of replicas, at most.")] = 12,
+    rounds: Annotated[
+        int, typer.Option(help="In so many rounds over all numbers of replicas, so that a slow quarter hits all alike.")
+    ] = 3,
+    seed: Seed = 1,
+    law: Annotated[
+        str, typer.Option(help="Form of the law that predicts: amdahl (contention) or universal (coherency too).")
+    ] = "amdahl",
+    workers: Annotated[int, typer.Option(help="Processes of the load generator.")] = 2,
+    proxies: Proxies = 2,
+    slo: Annotated[Path | None, typer.Option(help="YAML file with the objectives; slotrush's own by default.")] = None,
+    results: Annotated[Path, typer.Option(help="Where the sweep's folder is made.")] = Path("results"),
+    resume: Annotated[Path | None, typer.Option(help="Go on with the sweep in this folder, as it was begun.")] = None,
+) -> None:
+    """Find the highest rate of arrivals that meets the objectives, for each number of replicas; fit the scaling law."""
+    from slotrush.sweep import model, pace, showing, sweeping  # noqa: PLC0415  keeps `--help` quick
+
+    if resume is None:
+        settings = model.Settings(
+            replicas=_numbers(replicas),
+            cpu_quota_m=None if cpu == NO_QUOTA else parse_cpu_m(cpu),
+            probe_s=probe_s,
+            tolerance=tolerance,
+            tests_max=tests_max,
+            rounds=rounds,
+            seed=seed,
+            workers=workers,
+            proxies=proxies,
+            slo=None if slo is None else str(slo),
+            law=_form(law),
+        )
+        state = sweeping.begin(settings)
+        folder = results / state.sweep_id
+    else:
+        state, folder = model.load(resume), resume if resume.is_dir() else resume.parent
+        sweeping.check(state.settings)
+    try:
+        with showing.progress(console) as tell:
+            found = pace.levelled(sweeping.sweep(state, folder, tell))
+    except (KeyboardInterrupt, errors.StackError):
+        complaints.print(f"what was measured is kept; go on with: slotrush sweep --resume {folder}", soft_wrap=True)
+        raise
+    console.print()
+    console.print(showing.table(found), highlight=False)
+    lines = ["", *showing.conclusion(found), "", f"  {folder / model.FILE_NAME}"]
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    raise typer.Exit(_exit_code(found))
+
+
+def _exit_code(state: "model.Sweep") -> int:
+    """1 when an audit found a promise broken, 3 when a limit was not found or a swarm not audited."""
+    if any(not audited.clean for point in state.points for audited in point.audits):
+        return errors.EXIT_FAILED
+    if any(point.unaudited for point in state.points):
+        return errors.EXIT_UNDECIDED
+    found = all(point.rate_per_s.low > 0 and math.isfinite(point.rate_per_s.high) for point in state.points)
+    return errors.EXIT_OK if found else errors.EXIT_UNDECIDED
+
+
+def _form(text: str) -> "Form":
+    from slotrush.capacity.scaling import Form  # noqa: PLC0415
+
+    try:
+        return Form(text)
+    except ValueError:
+        raise BadInputError(f"--law {text}", "it is no form of a scaling law", f"Use {' or '.join(Form)}") from None
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise BadInputError(f"--replicas {text}", "it is no list of numbers", "Write it as 1,2,3,4,6,8") from None

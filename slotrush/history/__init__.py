@@ -1,0 +1,1 @@
+"""What accepted runs amounted to, kept with the code: small summaries, where they changed, and charts of them."""

@@ -1,0 +1,1 @@
+"""Replicas that follow the load: simulated, and on this machine, by the manifest that is applied to a cluster."""

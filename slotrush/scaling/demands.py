@@ -1,0 +1,230 @@
+"""What a request costs, measured: the service demands of replicas, database and proxy, from the records of runs.
+
+By the utilisation law a component's CPU time in a second is what it needs when idle plus, for each class of endpoints,
+the requests of that second times what each of them costs: a linear regression over the seconds, here without negative
+costs (Lawson and Hanson 1974; Zhang, Cherkasova and Smirni 2007, "A Regression-Based Analytic Model for Dynamic
+Resource Provisioning of Multi-Tier Applications"). Every replica hears of what was changed at any of them, to forget
+what it had kept of it; where the number of replicas varies, that cost of a write for each of them is fitted too.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from slotrush.autoscale.workload import Endpoint, Times
+from slotrush.errors import BadInputError
+from slotrush.gate.window import Window, choose
+from slotrush.runs import record
+from slotrush.scaling import trail
+from slotrush.slo import Objectives
+from slotrush.summary.usage import cumulative_at, usage_samples
+
+Numbers = npt.NDArray[np.float64]
+Samples = Sequence[tuple[int, int]]
+
+REPLICA, DATABASE, PROXY = "app", "postgres", "proxy"
+SWEEP_RUNS: Final = "runs"
+"""Where a sweep's folder has the records of its probes."""
+READING: Final = ("GET ", "HEAD ")
+"""How the endpoints begin that change nothing."""
+_US: Final = 1e-6
+_MEND: Final = "Name a run that was recorded on a stack of slotrush's own, for half a minute or more"
+
+
+@dataclass(frozen=True)
+class ClassDemand:
+    """A class of endpoints: its share of the requests, and the CPU seconds that each takes in its replica."""
+
+    name: str
+    share: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What was measured. `idle_cores`: of a replica without requests. `echo_s`: what a request costs on average in each
+    replica there is, beside its own cost; 0 where it is not known. `database_s` and `proxy_s`: CPU per request.
+
+    `requests_per_arrival`: of an open load those that came of an arrival, of another those of a patient.
+    """
+
+    source: str
+    classes: tuple[ClassDemand, ...]
+    idle_cores: float
+    database_s: float
+    proxy_s: float
+    requests_per_arrival: float
+    echo_s: float = 0.0
+
+    @property
+    def own_cpu_s(self) -> float:
+        """The mean over all requests, without what the other replicas hear of them."""
+        return sum(one.share * one.cpu_s for one in self.classes)
+
+    def cpu_s(self, replicas: float) -> float:
+        """The mean over all requests, of all replicas together when there are so many."""
+        return self.own_cpu_s + replicas * self.echo_s
+
+    def endpoints(self) -> list[Endpoint]:
+        """For the simulator. Records have means; that single requests vary around them exponentially is assumed."""
+        return [
+            Endpoint(one.name, one.share, Times.exponential(one.cpu_s), Times.exponential(self.database_s))
+            for one in self.classes
+        ]
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """The steady seconds of a run: requests by class, shape [seconds, classes]; CPU seconds of each second.
+
+    `writes`: requests that change something. `serving` replicas had what `replica_cpu_s` says. `arrivals` in all those
+    seconds, or patients.
+    """
+
+    requests: Numbers
+    writes: Numbers
+    serving: Numbers
+    replica_cpu_s: Numbers
+    database_cpu_s: Numbers
+    proxy_cpu_s: Numbers
+    arrivals: float
+
+    def __add__(self, other: "Seconds") -> "Seconds":
+        names = ("requests", "writes", "serving", "replica_cpu_s", "database_cpu_s", "proxy_cpu_s")
+        together = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        return Seconds(**together, arrivals=self.arrivals + other.arrivals)
+
+
+def given(cpu_s: float, database_s: float = 0.0) -> Demands:
+    """What somebody says that a request costs."""
+    for thing, value_s, least_s in (("--cpu-ms", cpu_s, 1e-6), ("--database-ms", database_s, 0.0)):
+        if not least_s <= value_s <= 60:
+            raise BadInputError(f"{thing} {1000 * value_s:g}", "it must be above 0, and a minute at most", "Change it")
+    return Demands("what was given", (ClassDemand("all", 1.0, cpu_s),), 0.0, database_s, 0.0, 1.0)
+
+
+def measured(path: Path, objectives: Objectives) -> Demands:
+    """From a run's folder, or from all runs of a sweep's. Raises BadInputError when it cannot be told from them."""
+    folders = sorted((path / SWEEP_RUNS).iterdir()) if (path / SWEEP_RUNS).is_dir() else [path]
+    found: list[Seconds] = []
+    problem = "it has no run"
+    for folder in folders:
+        with closing(record.open_finished(folder)) as connection:
+            seconds = steady_seconds(connection, objectives)
+        if isinstance(seconds, str):
+            problem = seconds
+        else:
+            found.append(seconds)
+    if not found:
+        raise BadInputError(f"--from {path}", problem, _MEND)
+    together = found[0]
+    for one in found[1:]:
+        together += one
+    names = [one.name for one in objectives.classes]
+    return replace(fitted(together, names), source=_source(path, len(found)))
+
+
+def fitted(seconds: Seconds, names: Sequence[str]) -> Demands:
+    """The demands that fit the seconds best; those of classes that nobody asked for, or that drown, are left out."""
+    from scipy.optimize import nnls  # noqa: PLC0415  SciPy takes its time, and keeps `--help` waiting
+
+    asked = seconds.requests.sum(axis=0)
+    total = asked.sum()
+    if total <= 0:
+        raise BadInputError("--from", "nothing was asked in its steady seconds", _MEND)
+    used = np.flatnonzero(asked).tolist()
+    every = seconds.requests.sum(axis=1)
+    heard = [seconds.serving * seconds.writes] if np.ptp(seconds.serving) >= 1 else []
+
+    def fit(columns: Numbers) -> list[float]:
+        found: Numbers = nnls(np.column_stack([seconds.serving, *heard, columns]), seconds.replica_cpu_s)[0]
+        return list(found.tolist()) if heard else [float(found[0]), 0.0, *found[1:].tolist()]
+
+    idle, echo_s, *each = fit(seconds.requests[:, used])
+    if min(each) <= 0:  # too alike in all seconds to tell them apart: one cost for all
+        idle, echo_s, one = fit(every[:, None])
+        if one <= 0:
+            idle, echo_s, one = 0.0, 0.0, float(seconds.replica_cpu_s.sum() / total)
+        each = [one] * len(used)
+    classes = [
+        ClassDemand(names[place], float(asked[place] / total), float(cpu_s))
+        for place, cpu_s in zip(used, each, strict=True)
+    ]
+    return Demands(
+        source="",
+        classes=tuple(classes),
+        idle_cores=float(idle),
+        database_s=float(seconds.database_cpu_s.sum() / total),
+        proxy_s=float(seconds.proxy_cpu_s.sum() / total),
+        requests_per_arrival=float(total / seconds.arrivals) if seconds.arrivals else 1.0,
+        echo_s=float(echo_s * seconds.writes.sum() / total),
+    )
+
+
+def steady_seconds(connection: sqlite3.Connection, objectives: Objectives) -> Seconds | str:
+    """Of one run; or why it has none."""
+    last_answer_s = connection.execute("SELECT max(second) FROM latency").fetchone()[0]
+    window = choose(record.event_times(connection), last_answer_s)
+    if isinstance(window, str):
+        return window
+    used = usage_samples(connection)
+    followed = trail.read(connection)
+    if followed:
+        used[REPLICA] = [(look.at_us, look.serving_cpu_us) for look in followed]
+    replica, database, proxy = (_per_second(used.get(name, ()), window) for name in (REPLICA, DATABASE, PROXY))
+    if replica is None:
+        return "the CPU time of its replicas is not in the record"
+    none = np.zeros(window.seconds)
+    meta = record.get_meta(connection)
+    fixed = (meta.get("target") or {}).get("replicas") or 1
+    serving = trail.by_second(followed, "serving", window.first_s, window.seconds) if followed else none + fixed
+    requests, writes = _requests(connection, window, objectives)
+    return Seconds(
+        requests=requests,
+        writes=writes,
+        serving=serving,
+        replica_cpu_s=replica,
+        database_cpu_s=none if database is None else database,
+        proxy_cpu_s=none if proxy is None else proxy,
+        arrivals=_arrivals(connection, window, (meta.get("options") or {}).get("patients")),
+    )
+
+
+def _requests(connection: sqlite3.Connection, window: Window, objectives: Objectives) -> tuple[Numbers, Numbers]:
+    """By second and class, and of each second those that change something."""
+    places = {one.name: place for place, one in enumerate(objectives.classes)}
+    counts, writes = np.zeros((window.seconds, len(places))), np.zeros(window.seconds)
+    rows = connection.execute(
+        "SELECT endpoint, second, good + bad + refused FROM latency WHERE second BETWEEN ? AND ?",
+        (window.first_s, window.last_s),
+    )
+    for endpoint, second, count in rows:
+        if (name := objectives.class_of(endpoint)) is not None:
+            counts[second - window.first_s, places[name]] += count
+            writes[second - window.first_s] += 0 if endpoint.startswith(READING) else count
+    return counts, writes
+
+
+def _arrivals(connection: sqlite3.Connection, window: Window, patients: int | None) -> float:
+    due = connection.execute(
+        "SELECT coalesce(sum(arrivals - dropped), 0) FROM generator_health WHERE second BETWEEN ? AND ?",
+        (window.first_s, window.last_s),
+    ).fetchone()[0]
+    return float(due or patients or 0)
+
+
+def _per_second(samples: Samples, window: Window) -> Numbers | None:
+    """The CPU seconds of each second of the window; None where the samples do not cover it."""
+    edges = [cumulative_at(samples, second * 1_000_000) for second in range(window.first_s, window.last_s + 2)]
+    known = [edge for edge in edges if edge is not None]
+    return np.diff(np.array(known)) * _US if len(known) == len(edges) else None
+
+
+def _source(path: Path, runs: int) -> str:
+    return f"run {path.name}" if runs == 1 else f"{runs} runs of {path.name}"

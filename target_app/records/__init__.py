@@ -1,0 +1,1 @@
+"""Medical records: files, shares, prescriptions."""

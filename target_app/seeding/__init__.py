@@ -1,0 +1,1 @@
+"""Filling an empty system with made-up people, clinics and slots."""
