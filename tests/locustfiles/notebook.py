@@ -19,5 +19,5 @@ class Notebook(Recorder):
         return sum(cell.count for cell in cells) - bad - refused, refused, bad
 
     def endpoints(self) -> list[str]:
-        """Of the requests since the last look, in order of their names."""
-        return sorted(cell.endpoint for cell in self.take_cells())
+        """Of the requests since the last look, each once, in order of their names."""
+        return sorted({cell.endpoint for cell in self.take_cells()})
