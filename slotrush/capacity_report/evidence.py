@@ -7,6 +7,7 @@ from typing import Final
 from slotrush.capacity.plan_document import MeasuredPoint, MeasuredResponse, ScalingLaw
 from slotrush.capacity_report.material import Material
 from slotrush.plan import evidence
+from slotrush.slo import Objectives
 from slotrush.sweep import law
 from slotrush.sweep.model import Sweep
 
@@ -24,18 +25,18 @@ class Evidence:
     no_law: str = ""
 
 
-def of(material: Material) -> Evidence | None:
+def of(material: Material, objectives: Objectives) -> Evidence | None:
     """None without a plan and without a sweep."""
     if material.planned is not None:
         plan = material.planned.plan
         return Evidence(plan.source.points, plan.source.responses, plan.law)
     if material.swept is not None:
-        return of_sweep(material.swept.sweep)
+        return of_sweep(material.swept.sweep, objectives)
     return None
 
 
-def of_sweep(sweep: Sweep) -> Evidence:
-    found = law.of(sweep)
+def of_sweep(sweep: Sweep, objectives: Objectives) -> Evidence:
+    found = law.of(sweep, objectives)
     points = evidence.points(sweep, found)
     known = [point for point in sweep.points if point.rate_per_s.low > 0 and math.isfinite(point.rate_per_s.high)]
     responses = evidence.responses(known)

@@ -72,7 +72,7 @@ def sweep_command(
         raise
     console.print()
     console.print(showing.table(found), highlight=False)
-    lines = ["", *showing.conclusion(found), "", f"  {folder / model.FILE_NAME}"]
+    lines = ["", *showing.conclusion(found, found.settings.objectives()), "", f"  {folder / model.FILE_NAME}"]
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
     raise typer.Exit(_exit_code(found))
 

@@ -30,7 +30,7 @@ from slotrush.errors import BadInputError
 from slotrush.plan.evidence import HELD_OUT_TARGET, scaling_law
 from slotrush.plan.measured import Database, Known, known
 from slotrush.plan.series import cost_series, offer_costs, paid_for, response_series
-from slotrush.slo import Latency, Objectives, to_json
+from slotrush.slo import Objectives, to_json
 from slotrush.sweep import pace
 from slotrush.sweep.law import NOISE
 from slotrush.sweep.model import SCENARIO, Sweep
@@ -86,7 +86,7 @@ def make(sweep: Sweep, asked: Asked, prices: Prices, objectives: Objectives, mad
     demand = asked.demand()
     if not 0 <= asked.peak_hours <= HOURS_A_MONTH:
         raise BadInputError("peak hours", f"a month has no {asked.peak_hours:g}", f"Give from 0 to {HOURS_A_MONTH}")
-    told = known(sweep, asked.database, asked.policy.failures)
+    told = known(sweep, objectives, asked.database, asked.policy.failures)
     found = plan(told.measured, demand, asked.policy)
     paid = paid_for(found, told.pod, asked.peak_hours)
     law = scaling_law(told.found, max(found.autoscaling.replicas_max, told.replicas_max))
@@ -128,8 +128,8 @@ def p99_objectives_ms(objectives: Objectives) -> dict[str, float]:
     """What 99 % or more of the requests to each class of endpoints are to be answered in: the strictest of several."""
     strict = [
         (objective.endpoints, objective.threshold_ms)
-        for objective in objectives.of(SCENARIO)
-        if isinstance(objective, Latency) and objective.target >= P99 and not objective.skip
+        for objective in objectives.latencies(SCENARIO)
+        if objective.target >= P99
     ]
     return dict(sorted(strict, key=lambda each: each[1], reverse=True))
 

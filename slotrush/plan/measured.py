@@ -19,6 +19,7 @@ from slotrush.capacity.planning import USABLE, Measured
 from slotrush.capacity.responses import ResponseCurve, curve
 from slotrush.errors import BadInputError
 from slotrush.plan import evidence
+from slotrush.slo import Objectives
 from slotrush.sweep import law
 from slotrush.sweep.law import Found
 from slotrush.sweep.model import Point, Probe, Sweep
@@ -76,9 +77,9 @@ class Known:
         return max(point.replicas for point in self.points if point.refusal is None)
 
 
-def known(sweep: Sweep, database: Database, standbys: int) -> Known:
-    """Raises BadInputError for a sweep that has no law."""
-    found = law.of(sweep)
+def known(sweep: Sweep, objectives: Objectives, database: Database, standbys: int) -> Known:
+    """`objectives` are those that the sweep was judged by. Raises BadInputError for a sweep that has no law."""
+    found = law.of(sweep, objectives)
     cpu_m = sweep.settings.cpu_quota_m
     if isinstance(found, str) or cpu_m is None:
         raise _lawless(sweep, str(found))

@@ -118,6 +118,10 @@ class Objectives:
         changes = self.scenarios.get(scenario or "", {})
         return tuple(replace(objective, **changes.get(objective.name, {})) for objective in self.every)
 
+    def latencies(self, scenario: str | None) -> tuple[Latency, ...]:
+        """The objectives of response times that a scenario is held to."""
+        return tuple(one for one in self.of(scenario) if isinstance(one, Latency) and not one.skip)
+
     def class_of(self, endpoint: str) -> str | None:
         """The name of the first class that holds the endpoint."""
         return next((one.name for one in self.classes if one.holds(endpoint)), None)

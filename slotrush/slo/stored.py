@@ -33,7 +33,7 @@ def _without_folders(content: Any) -> Any:
     match content:
         case dict():
             return {
-                key: PurePath(value).name if key == "path" else _without_folders(value)
+                key: PurePath(value).name if key == "path" and isinstance(value, str) else _without_folders(value)
                 for key, value in content.items()
             }
         case list():

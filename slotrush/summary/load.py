@@ -114,8 +114,8 @@ def _missed(
 def _by_class(cells: Sequence[_Cell], objectives: Objectives, scenario: str) -> dict[str, ClassFigures]:
     limits_ms = {
         objective.endpoints: objective.threshold_ms
-        for objective in objectives.of(scenario)
-        if isinstance(objective, Latency) and objective.endpoints != ALL_ENDPOINTS and not objective.skip
+        for objective in objectives.latencies(scenario)
+        if objective.endpoints != ALL_ENDPOINTS
     }
     class_of = {endpoint: objectives.class_of(endpoint) for endpoint in {cell.endpoint for cell in cells}}
     figures = {}

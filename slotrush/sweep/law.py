@@ -1,4 +1,4 @@
-"""The scaling law of a sweep, or why it has none. Reads the file of the objectives, and is pure otherwise."""
+"""The scaling law of a sweep, or why it has none. Pure."""
 
 import math
 import statistics
@@ -11,7 +11,7 @@ from slotrush.capacity.holdout import HeldOut
 from slotrush.capacity.scaling import Form
 from slotrush.capacity.usl import UslFit
 from slotrush.errors import BadInputError
-from slotrush.slo import Latency, Objectives
+from slotrush.slo import Objectives
 from slotrush.sweep.model import SCENARIO, Point, Sweep
 from slotrush.sweep.utilisation import APP, MACHINE, at_limit, limited_by, strangers_cores
 
@@ -56,8 +56,8 @@ class Found:
         }
 
 
-def of(sweep: Sweep) -> Found | str:
-    """The law, or why there is none."""
+def of(sweep: Sweep, objectives: Objectives) -> Found | str:
+    """The law, or why there is none. `objectives` are those that the sweep was judged by."""
     if sweep.settings.cpu_quota_m is None:
         return "the replicas had no CPU quota: however many there are, they share the same cores"
     usable = [point for point in sweep.points if refusal(point, sweep) is None]
@@ -67,7 +67,7 @@ def of(sweep: Sweep) -> Found | str:
     error = math.sqrt(sum(limit.relative_width**2 for limit in limits) / max(len(limits), 1)) / _HALF_INTERVAL_SD
     form = sweep.settings.law
     try:
-        reserve = _reserved(usable, sweep.settings.objectives())
+        reserve = _reserved(usable, objectives)
         fitted = usl.fit(loads, throughputs, form=form, measurement_error=error or None, reserve=reserve)
     except BadInputError as problem:
         return str(problem)
@@ -87,11 +87,7 @@ def _reserved(points: Sequence[Point], objectives: Objectives) -> float:
         for point in points
         if point.replicas <= FIT_TO and (limit := point.throughput_per_s) is not None
     ]
-    strict = [
-        (objective.threshold_ms / 1e3, objective.target)
-        for objective in objectives.of(SCENARIO)
-        if isinstance(objective, Latency) and not objective.skip
-    ]
+    strict = [(one.threshold_ms / 1e3, one.target) for one in objectives.latencies(SCENARIO)]
     found = 0.0
     for _ in range(_ROUNDS if seen and strict else 0):
         service_s = statistics.median((replicas - found) / per_s for replicas, per_s in seen)

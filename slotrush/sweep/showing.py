@@ -12,6 +12,7 @@ from rich.table import Table
 from slotrush.capacity.bisect import Verdict
 from slotrush.capacity.intervals import Interval
 from slotrush.capacity.scaling import Form
+from slotrush.slo import Objectives
 from slotrush.sweep import law, pace
 from slotrush.sweep.law import Found
 from slotrush.sweep.model import Point, Sweep
@@ -55,9 +56,9 @@ def table(sweep: Sweep) -> RenderableType:
     return shown
 
 
-def conclusion(sweep: Sweep) -> list[str]:
+def conclusion(sweep: Sweep, objectives: Objectives) -> list[str]:
     """The law in words, or why there is none; and what of each point does not count."""
-    found = law.of(sweep)
+    found = law.of(sweep, objectives)
     lines = [
         f"{point.replicas} replicas: {refusal}"
         for point in sweep.points

@@ -98,7 +98,7 @@ def keep(state: Sweep, folder: Path) -> None:
     """Write sweep.json with what follows from the probes so far."""
     told = pace.paced(state)
     level = pace.at_average(told)
-    found = law.of(level)
+    found = law.of(level, state.settings.objectives())
     per_point = {point.replicas: conclusions(point, level) for point in level.points}
     model.save(
         told,

@@ -13,7 +13,7 @@ import junitparser
 import psutil
 import pytest
 
-from slotrush import slo
+from slotrush import errors, slo
 
 pytestmark = pytest.mark.alone  # the run judges whether it had the machine for itself
 PATIENTS, SLOTS, DOCTORS = 500, 100, 10
@@ -22,16 +22,22 @@ FEW = ("--patients", 60, "--slots", 12, "--doctors", 3)
 
 
 def race(results: Path, *options: object) -> Path:
-    """The folder of one race."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-    command = [sys.executable, "-m", "slotrush", "race", *map(str, options), "--results", str(results)]
-    finished = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL
-    )
+    """The folder of one race. One that says nothing of the system, as its generator was disturbed, is run once more."""
+    finished = play(results / "first", *options)
+    if finished.returncode == errors.EXIT_INVALID_RUN:
+        finished = play(results / "second", *options)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    (run,) = results.iterdir()
+    *_, run = sorted(results.glob("*/*"))
     (run / "stdout.txt").write_text(finished.stdout)
     return run
+
+
+def play(results: Path, *options: object) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    command = [sys.executable, "-m", "slotrush", "race", *map(str, options), "--results", str(results)]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL
+    )
 
 
 def summary_of(run: Path) -> Any:

@@ -157,14 +157,45 @@ def test_the_checks_are_all_run_unless_arguments_ask_for_certain_tests(ready_tre
     everything = run([ready_tree.root / ".ci" / "run"], ready_tree.offline())
     chosen = run([ready_tree.root / "scripts" / "test", "tests/e2e", "-x"], ready_tree.offline())
 
-    *style, one, other, last = everything.stdout.splitlines()
+    *style, one, other, alone, races = everything.stdout.splitlines()
     assert style == ["ruff check", "ruff format --check"]
     assert {one, other} == {"mypy", "pytest -n 3 --dist loadfile -m not alone and not long"}
-    assert last == "pytest -m alone and not long tests/e2e"
+    assert alone == "pytest -m alone and not long tests/e2e --ignore tests/e2e/test_race.py"
+    assert races == "pytest -m alone and not long tests/e2e/test_race.py"
     assert chosen.stdout.splitlines() == ["pytest tests/e2e -x"]
 
     (ready_tree.root / "mypy.py").write_text("import sys; sys.exit(1)")
     assert run([ready_tree.root / "scripts" / "test"], ready_tree.offline()).returncode == 1, "though all tests pass"
+
+
+STAGE = """
+import sys
+stage = "among others" if "--dist" in sys.argv else "alone" if "--ignore" in sys.argv else "races"
+first = "--last-failed" not in sys.argv
+print(stage, 1 if first else 2, flush=True)
+"""
+TRIES = (
+    ("stage == 'among others' and first", 0, ["among others 1", "among others 2", "alone 1", "races 1"]),
+    ("stage == 'among others'", 1, ["among others 1", "among others 2"]),
+    ("stage == 'alone' and first", 0, ["among others 1", "alone 1", "alone 2", "races 1"]),
+    ("stage == 'races' and first", 1, ["among others 1", "alone 1", "races 1"]),
+)
+"""When pytest fails, what the script then exits with, and what it tried."""
+
+
+def test_what_fails_is_tried_once_more_unless_it_is_a_race(ready_tree: Tree) -> None:
+    for tool in ("ruff", "mypy"):
+        (ready_tree.root / f"{tool}.py").write_text("")
+    ready_tree.require("2.0")
+    run([ready_tree.setup], ready_tree.supplied())
+
+    for fails, exit_code, stages in TRIES:
+        (ready_tree.root / "pytest.py").write_text(f"{STAGE}sys.exit(1 if {fails} else 0)")
+        finished = run([ready_tree.root / "scripts" / "test"], ready_tree.offline())
+
+        assert finished.returncode == exit_code, (fails, finished.stderr)
+        assert [line for line in finished.stdout.splitlines() if "Once more" not in line] == stages
+        assert ("Once more" in finished.stdout) == any(stage.endswith("2") for stage in stages)
 
 
 def test_a_changed_lock_file_brings_the_environment_up_to_date(ready_tree: Tree) -> None:

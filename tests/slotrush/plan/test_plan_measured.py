@@ -13,12 +13,12 @@ from slotrush.errors import BadInputError
 from slotrush.plan.measured import MEMORY_MIN_MIB, Database, bad_share, known
 from slotrush.sweep.model import Probe, Settings, Sweep
 from tests.slotrush.plan.planned import sweep
-from tests.slotrush.sweep.swept import QUOTA_USED_AT_LIMIT, REQUESTS_PER_ARRIVAL, Laboratory, measured
+from tests.slotrush.sweep.swept import OBJECTIVES, QUOTA_USED_AT_LIMIT, REQUESTS_PER_ARRIVAL, Laboratory, measured
 
 
 @cache
 def of_sweep() -> Measured:
-    return known(sweep(), Database(), standbys=1).measured
+    return known(sweep(), OBJECTIVES, Database(), standbys=1).measured
 
 
 def changed(of: Sweep, **values: object) -> Sweep:
@@ -45,7 +45,7 @@ def test_idle_work_is_no_cost_of_a_request() -> None:
         replace(point, probes=tuple(replace(one, cores=_more(one.cores, 0.01)) for one in point.probes))
         for point in sweep().points
     )
-    uses = known(replace(sweep(), points=points), Database(), standbys=1).measured.tiers
+    uses = known(replace(sweep(), points=points), OBJECTIVES, Database(), standbys=1).measured.tiers
 
     for use, before in zip(uses, of_sweep().tiers, strict=True):
         assert use.cpu.s_per_request.mid == pytest.approx(before.cpu.s_per_request.mid, rel=1e-6)
@@ -72,7 +72,7 @@ def test_the_cost_of_a_request_has_the_interval_of_all_its_measurements() -> Non
     )
     (cost,) = [
         use.cpu.s_per_request
-        for use in known(replace(sweep(), points=points), Database(), 1).measured.tiers
+        for use in known(replace(sweep(), points=points), OBJECTIVES, Database(), 1).measured.tiers
         if use.name == "postgres"
     ]
 
@@ -89,17 +89,17 @@ def test_a_connection_is_lent_for_as_long_as_a_request_lives_at_most() -> None:
 
 
 def test_without_times_nothing_is_said_of_connections() -> None:
-    assert known(changed(sweep(), transactions_s=None), Database(), 1).measured.database is None
+    assert known(changed(sweep(), transactions_s=None), OBJECTIVES, Database(), 1).measured.database is None
 
 
 def test_memory_is_what_was_seen_and_some_to_spare_and_no_less_than_the_manifests_ask() -> None:
-    assert known(sweep(), Database(), 1).pod.memory_mib == MEMORY_MIN_MIB["app"]
-    heavy = known(changed(sweep(replicas=(1, 2, 4)), memory_mib={"app": 800.0}), Database(), 1)
+    assert known(sweep(), OBJECTIVES, Database(), 1).pod.memory_mib == MEMORY_MIN_MIB["app"]
+    heavy = known(changed(sweep(replicas=(1, 2, 4)), memory_mib={"app": 800.0}), OBJECTIVES, Database(), 1)
     assert heavy.pod.memory_mib == 1008, "800 MiB of one replica and a quarter, in steps of 16"
 
 
 def test_response_times_rise_with_the_share_of_the_capacity() -> None:
-    curve = known(sweep(), Database(), 1).curves["reads"]
+    curve = known(sweep(), OBJECTIVES, Database(), 1).curves["reads"]
 
     assert curve.times_ms == tuple(sorted(curve.times_ms))
     assert 60 < curve.times_ms[0] < curve.times_ms[-1]
@@ -132,4 +132,4 @@ def test_bad_answers_are_counted_over_all_swarms_that_met_the_objectives() -> No
 )
 def test_a_sweep_without_a_law_gives_no_plan_but_the_reason(of: Sweep, reason: str) -> None:
     with pytest.raises(BadInputError, match=f"no scaling law.*{reason}"):
-        known(of, Database(), 1)
+        known(of, OBJECTIVES, Database(), 1)

@@ -19,6 +19,7 @@ from slotrush.capacity.scaling_law import Law
 from slotrush.plan.measured import Database, Known, known
 from slotrush.plan.series import POOLER_CPU_M, POOLER_MEMORY_MIB, Priced, priced, response_series, scaled
 from tests.slotrush.plan.planned import ASKED, document, for_patients, made, sweep
+from tests.slotrush.sweep.swept import OBJECTIVES
 
 PRICES = read_prices()
 ROOT = Path(__file__).parents[3]
@@ -27,7 +28,7 @@ ROOT = Path(__file__).parents[3]
 @cache
 def told(form: Form) -> Known:
     """By a sweep whose law has this form."""
-    return known(replace(sweep(), settings=replace(sweep().settings, law=form)), Database(), standbys=1)
+    return known(replace(sweep(), settings=replace(sweep().settings, law=form)), OBJECTIVES, Database(), standbys=1)
 
 
 def plan_for(form: Form, patients: int, think_time_s: float, policy: Policy) -> Priced | None:

@@ -209,3 +209,15 @@ def test_a_scenario_may_change_a_target_and_spare_an_objective(tmp_path: Path) -
 
     assert isinstance(one, Latency)
     assert (one.target, one.skip, one.threshold_ms) == (0.95, "too early", 500)
+
+
+def test_the_response_times_that_a_scenario_is_held_to_are_those_it_is_not_spared(tmp_path: Path) -> None:
+    path = tmp_path / "slo.yaml"
+    path.write_text(OURS.replace("{fasterThanMs: 10000}", "{skip: too early}", 1))
+    objectives = slo.load(path)
+
+    assert [(one.name, one.threshold_ms) for one in objectives.latencies("race")] == [("reads-latency", 10_000)]
+    assert [(one.name, one.threshold_ms) for one in objectives.latencies("mix")] == [
+        ("bookings-latency", 500),
+        ("reads-latency", 300),
+    ]

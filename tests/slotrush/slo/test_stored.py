@@ -34,6 +34,14 @@ def test_what_is_stored_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert of.scenarios
 
 
+def test_a_scenario_may_be_named_path(tmp_path: Path) -> None:
+    path = tmp_path / "slo.yaml"
+    path.write_text(slo.load().path.read_text("utf-8").replace("name: race", "name: path"))
+    of = slo.load(path)
+
+    assert slo.from_json(slo.to_json(of), "plan").scenarios == of.scenarios
+
+
 def test_what_is_no_objectives_is_refused_with_the_place() -> None:
     stored = slo.to_json(slo.load())
 

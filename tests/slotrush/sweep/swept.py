@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from slotrush import slo
 from slotrush.capacity import queueing
 from slotrush.capacity.bisect import Verdict
 from slotrush.capacity.scaling_law import Law
@@ -15,6 +16,7 @@ from slotrush.sweep.searching import Visit
 CORES = 2
 LAW = Law(gamma=40.0, sigma=0.03, kappa=0.001)
 REQUESTS_PER_ARRIVAL = 1.15
+OBJECTIVES = slo.load()
 STRICTEST_S = 0.3
 QUOTA_USED_AT_LIMIT = 0.8
 STRANGERS = 0.05

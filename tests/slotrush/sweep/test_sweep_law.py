@@ -9,17 +9,27 @@ from slotrush import slo
 from slotrush.capacity.bisect import Search
 from slotrush.capacity.scaling import Form
 from slotrush.capacity.scaling_law import Law
+from slotrush.slo import Objectives
 from slotrush.sweep import law
 from slotrush.sweep.law import Found
 from slotrush.sweep.model import Point, Settings, Sweep
 from slotrush.sweep.utilisation import MACHINE, at_limit, limited_by
-from tests.slotrush.sweep.swept import LAW, REQUESTS_PER_ARRIVAL, STRANGERS, Laboratory, empty, measured, reserve_for
+from tests.slotrush.sweep.swept import (
+    LAW,
+    OBJECTIVES,
+    REQUESTS_PER_ARRIVAL,
+    STRANGERS,
+    Laboratory,
+    empty,
+    measured,
+    reserve_for,
+)
 
 CAREFUL = Settings(tests_max=20, tolerance=0.02)
 
 
 def test_the_law_behind_the_probes_is_found() -> None:
-    found = law.of(measured(CAREFUL, Laboratory(scatter=0.01)))
+    found = law.of(measured(CAREFUL, Laboratory(scatter=0.01)), OBJECTIVES)
     assert isinstance(found, Found)
     assert found.law.law.gamma == pytest.approx(LAW.gamma * REQUESTS_PER_ARRIVAL, rel=0.05)
     assert found.universal is not None
@@ -28,7 +38,10 @@ def test_the_law_behind_the_probes_is_found() -> None:
 
 def test_the_form_of_the_law_is_the_one_that_was_declared() -> None:
     sweep = measured(CAREFUL, Laboratory(scatter=0.01))
-    amdahl, universal = law.of(sweep), law.of(replace(sweep, settings=replace(CAREFUL, law=Form.UNIVERSAL)))
+    amdahl, universal = (
+        law.of(sweep, OBJECTIVES),
+        law.of(replace(sweep, settings=replace(CAREFUL, law=Form.UNIVERSAL)), OBJECTIVES),
+    )
     assert isinstance(amdahl, Found)
     assert isinstance(universal, Found)
     assert amdahl.law.kappa.high == 0
@@ -41,7 +54,7 @@ def test_the_form_of_the_law_is_the_one_that_was_declared() -> None:
 def test_replicas_that_stay_idle_for_response_times_are_no_lack_of_scaling() -> None:
     """One alone can be used to four fifths, of many all but a fifth of one: they seem to scale better than linear."""
     linear = Law(gamma=LAW.gamma, sigma=0.0, kappa=0.0)
-    found = law.of(measured(CAREFUL, Laboratory(scatter=0.005, law=linear)))
+    found = law.of(measured(CAREFUL, Laboratory(scatter=0.005, law=linear)), OBJECTIVES)
     assert isinstance(found, Found)
     assert found.law.reserve == pytest.approx(reserve_for(linear), rel=0.03)
     assert found.law.law.gamma == pytest.approx(linear.gamma * REQUESTS_PER_ARRIVAL, rel=0.03)
@@ -50,28 +63,28 @@ def test_replicas_that_stay_idle_for_response_times_are_no_lack_of_scaling() -> 
 
 def test_the_reserve_is_that_of_the_strictest_objective_and_of_the_points_that_the_test_may_see(tmp_path: Path) -> None:
     slow = tmp_path / "slo.yaml"
-    slow.write_text(slo.load().path.read_text("utf-8").replace("fasterThanMs: 300", "fasterThanMs: 3000"))
+    slow.write_text(OBJECTIVES.path.read_text("utf-8").replace("fasterThanMs: 300", "fasterThanMs: 3000"))
     sweep = measured(CAREFUL, Laboratory())
     few = replace(sweep, points=tuple(point for point in sweep.points if point.replicas <= law.FIT_TO))
 
-    def reserve(of: Sweep) -> float:
-        found = law.of(of)
+    def reserve(of: Sweep, objectives: Objectives = OBJECTIVES) -> float:
+        found = law.of(of, objectives)
         assert isinstance(found, Found)
         return found.law.reserve
 
     assert reserve(sweep) == reserve(few)
-    assert reserve(replace(sweep, settings=replace(CAREFUL, slo=str(slow)))) < 0.7 * reserve(sweep)
+    assert reserve(sweep, slo.load(slow)) < 0.7 * reserve(sweep)
 
 
 def test_replicas_too_slow_for_an_objective_give_no_law() -> None:
     sweep = measured(CAREFUL, Laboratory(law=Law(gamma=2.0, sigma=0.0, kappa=0.0)))
-    refusal = law.of(sweep)
+    refusal = law.of(sweep, OBJECTIVES)
     assert isinstance(refusal, str)
     assert "the service alone takes" in refusal
 
 
 def test_few_replicas_predict_more_of_them() -> None:
-    found = law.of(measured(CAREFUL, Laboratory(scatter=0.01)))
+    found = law.of(measured(CAREFUL, Laboratory(scatter=0.01)), OBJECTIVES)
     assert isinstance(found, Found)
     assert [one.load for one in found.held_out] == [6, 8]
     assert all(abs(one.error) < 0.15 for one in found.held_out)
@@ -79,19 +92,19 @@ def test_few_replicas_predict_more_of_them() -> None:
 
 def test_without_quotas_there_is_no_law() -> None:
     shared = replace(CAREFUL, cpu_quota_m=None)
-    refusal = law.of(measured(shared, Laboratory()))
+    refusal = law.of(measured(shared, Laboratory()), OBJECTIVES)
     assert isinstance(refusal, str)
     assert "no CPU quota" in refusal
 
 
 def test_too_few_points_give_no_law() -> None:
-    refusal = law.of(measured(replace(CAREFUL, replicas=(1, 2)), Laboratory()))
+    refusal = law.of(measured(replace(CAREFUL, replicas=(1, 2)), Laboratory()), OBJECTIVES)
     assert isinstance(refusal, str)
     assert "too few" in refusal
 
 
 def test_three_points_give_the_declared_law_and_no_universal_one() -> None:
-    found = law.of(measured(replace(CAREFUL, replicas=(1, 2, 3)), Laboratory()))
+    found = law.of(measured(replace(CAREFUL, replicas=(1, 2, 3)), Laboratory()), OBJECTIVES)
     assert isinstance(found, Found)
     assert found.universal is None
     assert found.as_json()["universal"] is None
@@ -104,7 +117,7 @@ def test_a_machine_that_others_use_is_named_and_its_points_do_not_count() -> Non
         refusal = law.refusal(point, sweep)
         assert refusal is not None
         assert "1.8 of its 2 cores by other programs" in refusal
-    assert isinstance(law.of(sweep), str)
+    assert isinstance(law.of(sweep, OBJECTIVES), str)
 
 
 def test_a_point_that_was_not_measured_does_not_count() -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from slotrush.sweep import showing
 from slotrush.sweep.model import Settings
 from slotrush.sweep.sweeping import News
-from tests.slotrush.sweep.swept import Laboratory, empty, measured
+from tests.slotrush.sweep.swept import OBJECTIVES, Laboratory, empty, measured
 
 
 def printed(*renderables: object) -> str:
@@ -25,7 +25,7 @@ def test_there_is_a_row_for_each_number_of_replicas() -> None:
 
 
 def test_the_law_is_said_in_words_with_what_it_predicts() -> None:
-    lines = showing.conclusion(measured(Settings(), Laboratory()))
+    lines = showing.conclusion(measured(Settings(), Laboratory()), OBJECTIVES)
     assert lines[2].startswith(
         "the machine was 1.00 to 1.00 times as fast as on average; limits are those at its average"
     )
@@ -44,7 +44,7 @@ def test_the_disagreement_with_the_operational_laws_is_said() -> None:
 
 
 def test_without_quotas_it_is_said_that_there_is_no_law() -> None:
-    lines = showing.conclusion(measured(Settings(replicas=(1, 2), cpu_quota_m=None), Laboratory()))
+    lines = showing.conclusion(measured(Settings(replicas=(1, 2), cpu_quota_m=None), Laboratory()), OBJECTIVES)
     assert (
         lines[-1] == "no scaling law: the replicas had no CPU quota: however many there are, they share the same cores"
     )
