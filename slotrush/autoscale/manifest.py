@@ -154,9 +154,10 @@ def _metric(entry: Field) -> Metric:
             utilisation_percent=target.integer(1, MAX_INT32) if target_type == "Utilization" else None,
             average_m=target.thousandths() if target_type == "AverageValue" else None,
         )
-    metric_name = source.required("metric").required("name", frozenset({"name", "selector"})).text()
     if kind == "Pods":
-        return PodsMetric(metric_name, target.thousandths())
+        # With a selector it would be another metric of the same name, which nothing here counts.
+        return PodsMetric(source.required("metric").required("name", frozenset({"name"})).text(), target.thousandths())
+    metric_name = source.required("metric").required("name", frozenset({"name", "selector"})).text()
     described = fields["describedObject"] if kind == "Object" and "describedObject" in fields else None
     if kind == "Object" and described is None:
         raise source.error("has no `describedObject`", "Add `describedObject:` with its apiVersion, kind and name")

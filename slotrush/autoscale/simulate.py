@@ -113,5 +113,12 @@ def _check(scenario: Scenario) -> None:
         raise BadInputError("simulation", "there is no endpoint with a share", "Give what a request is, and costs")
     if scenario.replicas < 1:
         raise BadInputError("simulation", f"it starts with {scenario.replicas} replicas", "Start with at least 1")
+    quota, idle_cores = scenario.parts.cpu_quota, scenario.parts.idle_cores
+    if quota is not None and quota <= idle_cores:
+        raise BadInputError(
+            f"CPU limit of {quota * _MILLI:.0f}m",
+            f"an idle replica uses {idle_cores * _MILLI:.0f}m, so that nothing is left for requests",
+            "Give the pod more, or take the costs from a run of such pods",
+        )
     if scenario.hpa is not None:
         require_counted(scenario.hpa, (scenario.container,))

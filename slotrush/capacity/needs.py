@@ -1,6 +1,7 @@
 """What goes with the replicas of a plan: database connections, proxies, Valkey, and the autoscaler's settings."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,10 +20,10 @@ WAITS_MAX: Final = 0.05
 """Share of requests that may wait for a connection of their replica's pool."""
 PERIODS_TO_MAX: Final = 2
 """Periods of the autoscaler from its minimum to its maximum, if one measurement asks for it."""
+TOLERANCE: Final = 0.1
+"""By so much a replica may be above its target before an HPA adds one, as Kubernetes has it by default."""
 TARGET_MIN_PERCENT: Final = 10
-TARGET_MAX_PERCENT: Final = 90
-"""Beyond these an HPA either never leaves its maximum or never sees a load above its tolerance of 10 %: a pod whose
-limit is its request uses 100 % at most."""
+"""Below this an HPA hardly ever leaves its maximum."""
 
 
 @dataclass(frozen=True)
@@ -156,26 +157,33 @@ def autoscaling(
     replicas_quiet: int,
     failures: int,
     utilisation_at_limit: float,
-    capacity_per_s: float,
+    demand_per_s: float,
+    capacity_per_s: Callable[[int], float],
     headroom: float,
 ) -> Autoscaling:
-    """Settings that keep the head-room at every load.
+    """Settings with which the autoscaler keeps the replicas of the plan while there is the demand of the plan.
 
-    The targets are those at which a replica has its head-room left: its utilisation, and its share of the capacity of
-    all replicas, at the limit of its objectives, each over 1 + head-room. The minimum carries the quiet load; the
-    maximum is the plan and the failures, so that the autoscaler may replace pods which are still counted but dead. Two
-    periods lead from the one to the other.
-    Raises BadInputError for a utilisation or a head-room that leaves no useful target.
+    One replica fewer would then be above the target by more than the tolerance. Else the autoscaler would leave it at
+    that, and the failure that is paid for would take the head-room. And at the target no replica has less than its
+    head-room left. Both are shares of what replicas do at the limit of their objectives: of their utilisation, and of
+    `capacity_per_s` of so many of them. The minimum carries the quiet load; the maximum is the plan and the failures,
+    so that the autoscaler may replace pods which are still counted but dead. Two periods lead from the one to the
+    other. Raises BadInputError for a utilisation or a head-room that leaves no useful target.
     """
-    target = math.floor(100 * utilisation_at_limit / (1 + headroom))
-    if not TARGET_MIN_PERCENT <= target <= TARGET_MAX_PERCENT:
+    spared = 1 / (1 + headroom)
+    busy, each_per_s = spared, spared * capacity_per_s(replicas) / replicas
+    if (fewer := replicas - 1) > 0:
+        busy = min(busy, demand_per_s / capacity_per_s(fewer))
+        each_per_s = min(each_per_s, demand_per_s / fewer)
+    target = math.floor(100 * utilisation_at_limit * busy / (1 + TOLERANCE))
+    if target < TARGET_MIN_PERCENT:
         raise BadInputError(
             "autoscaling target",
             f"a utilisation of {utilisation_at_limit:.0%} at the limit with {headroom:.0%} head-room gives {target} %",
-            f"Choose a head-room that leaves {TARGET_MIN_PERCENT} to {TARGET_MAX_PERCENT} %",
+            f"Choose a head-room that leaves {TARGET_MIN_PERCENT} % at least",
         )
     least, most = replicas_min(replicas, replicas_quiet, failures), replicas + failures
-    requests_per_s = max(1, math.floor(capacity_per_s / replicas / (1 + headroom)))
+    requests_per_s = max(1, math.floor(each_per_s / (1 + TOLERANCE)))
     return Autoscaling(least, most, target, requests_per_s, math.ceil((most - least) / PERIODS_TO_MAX) or 1)
 
 

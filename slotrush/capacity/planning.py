@@ -191,7 +191,8 @@ def provide(measured: Measured, demand: Demand, policy: Policy) -> Provision:
         staffed.replicas_quiet,
         policy.failures,
         measured.utilisation_at_limit,
-        measured.capacity.per_s(replicas).mid,
+        demand.arrivals_per_s.mid,
+        lambda count: measured.capacity.per_s(count).mid,
         policy.headroom,
     )
     database, needed = measured.database, needed_per_s(demand, policy)

@@ -66,8 +66,9 @@ class Local:
 
     `compression`: by so much the autoscaler's periods, windows and metrics were faster than the manifest's; the start
     of a replica and the load were not. `start_s`: from a replica that was wanted to one that got requests, the mean of
-    `started`. `left`: replicas that were taken away; `failed_while_leaving`: requests that failed in seconds in which
-    one was leaving, and `failed` all that failed. `demand`: how the ready replicas followed what the load needed.
+    `started`. `left`: replicas that were taken away; `failed_while_leaving`: requests that failed or were refused in
+    seconds in which one was leaving, and `failed` all that failed. `demand`: how the ready replicas followed what the
+    load needed.
     """
 
     compression: float

@@ -55,7 +55,8 @@ def _local_rows(local: Local) -> Iterator[tuple[str, str]]:
     yield "replicas started", f"{local.started}{start}"
     yield (
         "replicas that left",
-        f"{local.left}; {local.failed_while_leaving} requests failed in those seconds, {local.failed} in all,"
+        f"{local.left}; {local.failed_while_leaving} requests failed or were refused in those seconds,"
+        f" {local.failed} failed in all,"
         f" of {local.requests:,}",
     )
     yield from _prediction_rows(local.prediction)

@@ -20,7 +20,7 @@ from slotrush.autoscale.counting import require_counted
 from slotrush.autoscale.manifest import read_hpa
 from slotrush.autoscale.spec import Hpa, Options
 from slotrush.elasticity.check import FILE_NAME, Judged, Local, Prediction, ScaleCheck
-from slotrush.elasticity.measure import measure
+from slotrush.elasticity.measure import Elasticity, measure
 from slotrush.errors import BadInputError
 from slotrush.gate import judge
 from slotrush.gate.verdict import Outcome, Result, overall
@@ -45,6 +45,7 @@ INTERVAL_S: Final = 5.0
 """In which requests are counted for the availability over time."""
 METRICS_RESOLUTION_S: Final = 15.0
 """metrics-server's default."""
+SCALE_OUT: Final = "scale-out"
 SCALE_IN: Final = "scale-in"
 _US: Final = 1e-6
 Numbers = npt.NDArray[np.float64]
@@ -143,14 +144,19 @@ def check(
     run_dir, _ = running.run(options, console, attend)
     with closing(record.open_finished(run_dir)) as connection:
         judged = judge(connection, objectives)
-        demands = known or demanding.measured(run_dir, objectives)
+        demands = of_this_load(demanding.measured(run_dir, objectives), known)
         found = examine(connection, options, settings, attendant, demands)
     assert found.local is not None
-    results = (*judged.results, scale_in(found.local))
+    results = (*judged.results, scale_out(found.elasticity), scale_in(found.local))
     found = replace(found, outcome=overall(results, judged.lacking), results=tuple(map(Judged.of, results)))
     (run_dir / FILE_NAME).write_text(found.to_json(), encoding="utf-8")
     (run_dir / CHART_NAME).write_text(charts.of_check(found), encoding="utf-8")
     return run_dir, found, results
+
+
+def of_this_load(own: Demands, known: Demands | None) -> Demands:
+    """What requests cost, by the other record if there is one. How many an arrival makes only the check's own says."""
+    return own if known is None else replace(known, requests_per_arrival=own.requests_per_arrival)
 
 
 def examine(
@@ -216,7 +222,7 @@ def examine(
             start_s=start_s,
             requests=int(answers.asked.sum()),
             failed=int(answers.failed.sum()),
-            failed_while_leaving=int(answers.failed[leaving].sum()),
+            failed_while_leaving=int((answers.failed + answers.refused)[leaving].sum()),
             demand=measure(curves["demand"], curves["ready"], curves["limit"], STEP_S),
             prediction=_held_against(said, answers, curves["ready"], demands, start_s or 0.0, settings.seeds),
         ),
@@ -231,15 +237,15 @@ def _curve(looks: Sequence[TrailLook], name: str, begun_us: int, count: int) -> 
 
 @dataclass(frozen=True)
 class Answers:
-    """By Unix second: requests that were asked, that were answered as promised, and that failed.
+    """By Unix second: requests that were asked, that were answered as promised, that failed, and that were refused.
 
-    `failed` are those without a good answer that nobody refused: errors, time-outs, broken connections and contracts.
-    Arrivals that found nobody free count as asked.
+    `failed` are errors, time-outs, broken connections and contracts. Arrivals that found nobody free count as asked.
     """
 
     asked: Numbers
     good: Numbers
     failed: Numbers
+    refused: Numbers
 
     def good_share(self, interval_s: float) -> tuple[float | None, ...]:
         places = (np.arange(len(self.asked)) // interval_s).astype(np.int64)
@@ -248,21 +254,21 @@ class Answers:
 
 
 def answers_by_second(connection: sqlite3.Connection, first_s: int, seconds: int) -> Answers:
-    asked, good, failed = np.zeros(seconds), np.zeros(seconds), np.zeros(seconds)
+    asked, good, failed, refused = (np.zeros(seconds) for _ in range(4))
     within = (first_s, first_s + seconds - 1)
     rows = connection.execute(
         "SELECT second, sum(good), sum(bad), sum(refused) FROM latency WHERE second BETWEEN ? AND ? GROUP BY second",
         within,
     )
-    for second, fine, bad, refused in rows:
-        asked[second - first_s] = fine + bad + refused
-        good[second - first_s], failed[second - first_s] = fine, bad
+    for second, *counts in rows:
+        asked[second - first_s] = sum(counts)
+        good[second - first_s], failed[second - first_s], refused[second - first_s] = counts
     dropped = connection.execute(
         "SELECT second, sum(dropped) FROM generator_health WHERE second BETWEEN ? AND ? GROUP BY second", within
     )
     for second, lost in dropped:
         asked[second - first_s] += lost
-    return Answers(asked, good, failed)
+    return Answers(asked, good, failed, refused)
 
 
 def _held_against(
@@ -283,14 +289,28 @@ def _held_against(
     )
 
 
+def scale_out(found: Elasticity) -> Result:
+    """Whether replicas came when more were wanted. How late is for the reader: no objective says how soon they must."""
+    objective = _objective(SCALE_OUT, "Replicas come when more are wanted")
+    if not found.rises:
+        return Result(objective, Outcome.UNDECIDED, "no more replicas were ever wanted: let the load rise")
+    if found.slowest_rise_s is None:
+        return Result(objective, Outcome.FAIL, f"more were wanted {found.rises} times, and never came in time")
+    done = found.rises - found.unfinished_rises
+    return Result(
+        objective, Outcome.PASS, f"{done} of {found.rises} rises done, the slowest in {found.slowest_rise_s:.0f} s"
+    )
+
+
 def scale_in(found: Local) -> Result:
-    """Whether every request survived that replicas left."""
-    objective = Availability(
-        name=SCALE_IN, title="No request fails while a replica leaves", position=None, endpoints=ALL_ENDPOINTS,
-        target=1.0, window_s=0,
-    )  # fmt: skip
+    """Whether every request survived that replicas left. A proxy whose replica is gone refuses: that counts too."""
+    objective = _objective(SCALE_IN, "No request fails while a replica leaves")
     if not found.left:
         return Result(objective, Outcome.UNDECIDED, "no replica had to leave: let the load fall, and last longer")
     if found.failed_while_leaving:
         return Result(objective, Outcome.FAIL, f"{found.failed_while_leaving} failed while a replica was leaving")
     return Result(objective, Outcome.PASS, f"{found.left} left, and nothing failed meanwhile")
+
+
+def _objective(name: str, title: str) -> Availability:
+    return Availability(name=name, title=title, position=None, endpoints=ALL_ENDPOINTS, target=1.0, window_s=0)

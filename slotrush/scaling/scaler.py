@@ -50,12 +50,19 @@ class Scalable(Protocol):
 
 @dataclass
 class _Known:
-    """One replica: since when it is there and serves, in seconds of the scaler's clock, and its last two looks."""
+    """One replica: since when it is there and serves, in seconds of the scaler's clock, its CPU time when last seen,
+    and the last two samples of metrics."""
 
     since_s: float
     serving_s: float | None = None
     serving_from_cpu_s: float = 0.0
-    looks: list[Counters] = field(default_factory=list)
+    cpu_s: float = 0.0
+    samples: list[Counters] = field(default_factory=list)
+
+    @property
+    def served_s(self) -> float:
+        """CPU time from when it began to serve."""
+        return 0.0 if self.serving_s is None else max(self.cpu_s - self.serving_from_cpu_s, 0.0)
 
 
 class Scaler:
@@ -85,20 +92,29 @@ class Scaler:
         self._left: set[int] = set()
         self._used_s = 0.0
         """CPU time of serving replicas that are gone, while they served."""
-        self._look_due_s = self._decide_due_s = -math.inf
+        self._sample_due_s = self._decide_due_s = -math.inf
+        self._counts: tuple[int, ...] = ()
+        """As they were noted last."""
         self.start_s: list[float] = []
         """Of each replica that was started: from when it was wanted to when it served."""
 
-    def tend(self, now_s: float, under_load: bool) -> Iterator[str]:
+    def tend(self, now_s: float, under_load: bool) -> Sequence[str]:
         """Do what is due; tells what changed. `now_s` is monotonic time, as the replicas' is."""
         self._replicas.tend()
         self._see()
-        if now_s >= self._look_due_s:
-            self._look_due_s = max(self._look_due_s + self._resolution_s, now_s)
-            self._look(now_s)
+        sampled = now_s >= self._sample_due_s
+        if sampled:
+            self._sample_due_s = max(self._sample_due_s + self._resolution_s, now_s)
+            self._sample(now_s)
+        told = []
         if under_load and now_s >= self._decide_due_s:
             self._decide_due_s = max(self._decide_due_s + self._options.sync_period_s, now_s)
-            yield from self._decide(now_s)
+            told = list(self._decide(now_s))
+            self._see()
+        # A replica leaves within a second: to note it with the samples alone would miss it.
+        if sampled or self._count() != self._counts:
+            self._look()
+        return told
 
     def _all(self) -> list[Member]:
         return [one for stage in Stage for one in self._replicas.at(stage)]
@@ -110,38 +126,44 @@ class Scaler:
             known = self._known.setdefault(number, _Known(one.since_s))
             if one.stage is Stage.SERVING and known.serving_s is None:
                 known.serving_s = one.since_s
-                known.serving_from_cpu_s = self._cpu_s(one.process.pid) or 0.0
+                known.serving_from_cpu_s = known.cpu_s = self._cpu_s(one.process.pid) or 0.0
                 if known.since_s < one.since_s:
                     self.start_s.append(one.since_s - known.since_s)
             if one.stage in _LEAVING and known.serving_s is not None:
                 self._left.add(number)
         for number in self._known.keys() - there.keys():
-            self._used_s += _served_s(self._known.pop(number))
+            self._used_s += self._known.pop(number).served_s
 
-    def _look(self, now_s: float) -> None:
+    def _sample(self, now_s: float) -> None:
+        """Take the metrics that the autoscaler decides by."""
         requests = self._replicas.requests() if self._counts_requests else {}
         for one in self._all():
             cpu_s = self._cpu_s(one.process.pid)
             if cpu_s is not None:
-                looks = self._known[one.number].looks
-                so_far = looks[-1].requests if looks else 0  # who leaves is no longer counted
-                looks.append(Counters(now_s, cpu_s, max(requests.get(one.number, 0), so_far)))
-                del looks[:-2]
-        counts = {stage: len(self._replicas.at(stage)) for stage in Stage}
-        look = TrailLook(
-            at_us=0,
-            wanted=self._wanted,
-            serving=counts[Stage.SERVING],
-            starting=counts[Stage.STARTING],
-            leaving=counts[Stage.LEAVING] + counts[Stage.STOPPING],
-            left=len(self._left),
-            serving_cpu_us=round(1e6 * (self._used_s + sum(map(_served_s, self._known.values())))),
+                samples = self._known[one.number].samples
+                so_far = samples[-1].requests if samples else 0  # who leaves is no longer counted
+                samples.append(Counters(now_s, cpu_s, max(requests.get(one.number, 0), so_far)))
+                del samples[:-2]
+
+    def _count(self) -> tuple[int, int, int, int, int]:
+        """Replicas that are wanted, serve, start, leave, and have left."""
+        serving, starting, *leaving = (
+            len(self._replicas.at(stage)) for stage in (Stage.SERVING, Stage.STARTING, *_LEAVING)
         )
-        self._note(LOOK_EVENT, look.detail())
+        return self._wanted, serving, starting, sum(leaving), len(self._left)
+
+    def _look(self) -> None:
+        """Note how many there are, and what they used."""
+        for one in self._all():
+            known = self._known[one.number]
+            known.cpu_s = max(self._cpu_s(one.process.pid) or 0.0, known.cpu_s)
+        self._counts = wanted, serving, starting, leaving, left = self._count()
+        used_us = round(1e6 * (self._used_s + sum(known.served_s for known in self._known.values())))
+        self._note(LOOK_EVENT, TrailLook(0, wanted, serving, starting, leaving, left, used_us).detail())
 
     def _decide(self, now_s: float) -> Iterator[str]:
         pods = [self._as_pod(one) for one in self._all()]
-        metrics = measured(self._hpa, {str(number): known.looks for number, known in self._known.items()})
+        metrics = measured(self._hpa, {str(number): known.samples for number, known in self._known.items()})
         present = sum(not pod.deleted for pod in pods)
         decision = self._controller.reconcile(now_s, self._wanted, pods, metrics, present)
         if decision.desired != self._wanted:
@@ -161,10 +183,3 @@ class Scaler:
             ready_changed_s=one.since_s if ready else known.since_s,
             requests_m=self._requests_m,
         )
-
-
-def _served_s(known: _Known) -> float:
-    """CPU time up to the last look, from when it began to serve."""
-    if known.serving_s is None or not known.looks:
-        return 0.0
-    return max(known.looks[-1].cpu_s - known.serving_from_cpu_s, 0.0)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 LOOK_EVENT: Final = "replicas"
-"""Each look at the replicas, with a `TrailLook` as its detail."""
+"""How many there are, with a `TrailLook` as its detail: with each sample of metrics, and after each change."""
 SCALED_EVENT: Final = "scaled"
 """Each decision to have more or fewer: {"from": …, "to": …, "reason": …}."""
 

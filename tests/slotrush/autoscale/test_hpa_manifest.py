@@ -185,6 +185,9 @@ def test_metrics(tmp_path: Path, metric: str, expected: Any) -> None:
                      id="a target of another type"),
         pytest.param("  maxReplicas: 3\n  metrics:\n  - {type: Resource, resource: {name: cpu, target: "
                      "{type: AverageValue, averageValue: 1Q}}}\n", 8, "averageValue is no quantity", id="quantity"),
+        pytest.param("  maxReplicas: 3\n  metrics:\n  - {type: Pods, pods: {metric: {name: q, selector: {}}, "
+                     "target: {type: AverageValue, averageValue: 1}}}\n", 8,
+                     "spec.metrics[0].pods.metric.selector is unknown", id="a selector of pods' metrics"),
         pytest.param("  maxReplicas: 3\n  metrics: cpu\n", 7, "spec.metrics is no list", id="no list"),
         pytest.param("  maxReplicas: [\n", 7, "it is not YAML", id="no YAML"),
     ],

@@ -239,6 +239,10 @@ def test_every_request_ends_and_no_answer_is_faster_than_its_work(
         pytest.param(replace(RUSH, endpoints=[]), "no endpoint", id="no endpoint"),
         pytest.param(replace(RUSH, replicas=0), "starts with 0 replicas", id="no replica"),
         pytest.param(
+            replace(RUSH, parts=Parts(cpu_quota=0.01, idle_cores=0.012)), "10m: an idle replica uses 12m",
+            id="a quota that idling uses up",
+        ),
+        pytest.param(
             replace(RUSH, hpa=replace(HPA, metrics=(SingleMetric("queue", value_m=1),))), "external metric queue",
             id="a metric that is not simulated",
         ),

@@ -15,7 +15,7 @@ from slotrush.gate.verdict import Outcome
 from slotrush.run import RunOptions
 from slotrush.runs import record
 from slotrush.scaling import charts, checking, demands
-from slotrush.scaling.checking import Attendant, Settings, answers_by_second, examine, prepare, scale_in
+from slotrush.scaling.checking import Attendant, Settings, answers_by_second, examine, prepare, scale_in, scale_out
 from slotrush.scaling.systems import compressed
 from slotrush.scaling.trail import LOOK_EVENT, TrailLook
 from slotrush.swarm.scenario import SCENARIOS
@@ -78,6 +78,18 @@ def test_predicted_and_measured_are_held_against_each_other(found: ScaleCheck) -
     assert len(found.replicas["predicted"]) == len(found.replicas["ready"]) == 60
 
 
+def test_costs_may_come_from_another_run_but_the_load_is_its_own(run_dir: Path) -> None:
+    """A closed run's arrivals are its patients, each of whom asks for many things."""
+    own = demands.measured(run_dir, slo.load())
+    soak = replace(own, source="a soak", database_s=0.004, requests_per_arrival=180.0)
+
+    used = checking.of_this_load(own, soak)
+
+    assert (used.source, used.database_s) == ("a soak", 0.004)
+    assert used.requests_per_arrival == own.requests_per_arrival
+    assert checking.of_this_load(own, None) == own
+
+
 def test_what_was_refused_is_no_failure_but_not_available_either(found: ScaleCheck) -> None:
     assert found.local is not None
     assert found.local.failed == 0
@@ -85,9 +97,11 @@ def test_what_was_refused_is_no_failure_but_not_available_either(found: ScaleChe
     assert found.local.prediction.availability_measured_by_time[5] == pytest.approx(1 - 6 / (5 * 244), abs=1e-4)
 
 
-def test_nothing_may_fail_while_a_replica_leaves(run_dir: Path, attendant: Attendant) -> None:
+@pytest.mark.parametrize("fate", ["bad", "refused"])
+def test_nothing_may_fail_while_a_replica_leaves(run_dir: Path, attendant: Attendant, fate: str) -> None:
+    """Refused is what a proxy says whose replica has gone."""
     with closing(record.open_record(run_dir)) as connection:
-        connection.execute("UPDATE latency SET bad = 2 WHERE second = ? AND endpoint = ?", (START_S + 41, READ))
+        connection.execute(f"UPDATE latency SET {fate} = 2 WHERE second = ? AND endpoint = ?", (START_S + 41, READ))
         found = examine(connection, OPTIONS, SETTINGS, attendant, demands.measured(run_dir, slo.load()))
 
     assert found.local is not None
@@ -95,6 +109,14 @@ def test_nothing_may_fail_while_a_replica_leaves(run_dir: Path, attendant: Atten
     assert scale_in(found.local).outcome is Outcome.FAIL
     assert scale_in(replace(found.local, failed_while_leaving=0)).outcome is Outcome.PASS
     assert scale_in(replace(found.local, left=0)).outcome is Outcome.UNDECIDED
+
+
+def test_replicas_have_to_come_when_more_are_wanted(found: ScaleCheck) -> None:
+    none, late = replace(found.elasticity, rises=0), replace(found.elasticity, unfinished_rises=1, slowest_rise_s=None)
+
+    assert scale_out(found.elasticity).outcome is Outcome.PASS
+    assert scale_out(none).outcome is Outcome.UNDECIDED
+    assert scale_out(late).outcome is Outcome.FAIL
 
 
 def test_an_arrival_that_found_nobody_free_was_not_answered(run_dir: Path) -> None:

@@ -187,6 +187,21 @@ def test_the_trail_has_the_cpu_time_of_those_that_served_and_of_no_start(world: 
     assert used_s == pytest.approx(40 * 0.25 + 59 * 0.01, abs=0.6)
 
 
+def test_a_replica_is_noted_to_leave_however_quickly_it_does(world: World) -> None:
+    """It is gone long before the next sample of metrics, in which nobody would see it."""
+    slow = replace(CLOCK, sync_period_s=15.0)
+    live = Scaler(world, HPA, slow, REQUEST_M, 15.0, world.cpu_s, world.note)
+    world.cores = 0.25
+    world.live(live, 120.0)
+    world.cores = 0.01
+
+    world.live(live, 120.0)
+
+    looks = world.of(LOOK_EVENT)
+    assert max(look["leaving"] for look in looks) > 0
+    assert (looks[-1]["leaving"], looks[-1]["serving"]) == (0, HPA.min_replicas)
+
+
 def test_the_time_to_start_is_measured(world: World, live: Scaler) -> None:
     world.cores = 0.25
 
