@@ -110,11 +110,12 @@ def fit(
 
     The bootstrap resamples residuals, each divided by sqrt(1 - leverage), and draws their scale anew for each resample
     from χ² with (points - coefficients) degrees of freedom, as the true scale is not known either; for a known
-    measurement error it draws normal errors of that scale. Plain residual and wild bootstraps cover only 73 to 92 % at
-    6 to 8 points where 95 % is meant; this one 93 to 98 % (`scripts/bench-usl` measures it). Intervals of sigma and
-    kappa come from fits without bounds and are then cut at 0, where they cover best; predictions come from fits with
-    bounds. Sources: Davison and Hinkley, Bootstrap Methods and their Application, Cambridge 1997, chapter 6; for the
-    drawn scale Gelman et al., Bayesian Data Analysis, 3rd ed., section 14.2.
+    measurement error it draws normal errors of that scale, or of the residuals' where that is larger (Particle Data
+    Group, Review of Particle Physics 2024, section 5.2.2: the scale factor). Plain residual and wild bootstraps cover
+    only 73 to 92 % at 6 to 8 points where 95 % is meant; this one 93 to 98 % (`scripts/bench-usl` measures it).
+    Intervals of sigma and kappa come from fits without bounds and are then cut at 0, where they cover best; predictions
+    come from fits with bounds. Sources: Davison and Hinkley, Bootstrap Methods and their Application, Cambridge 1997,
+    chapter 6; for the drawn scale Gelman et al., Bayesian Data Analysis, 3rd ed., section 14.2.
 
     Raises BadInputError for loads below 1 or not above the reserve, for values that are not positive, for too few
     different loads (four at least, or three for Amdahl's form), and for points that follow no such law: residuals of
@@ -142,7 +143,8 @@ def fit(
     if measurement_error is None:
         scatter = _scaled_residuals(free_errors, leverages(free, at, noise, form), degrees, resamples, rng)
     else:
-        scatter = measurement_error * rng.standard_normal((resamples, len(at)))
+        typical = max(typical, measurement_error)
+        scatter = typical * rng.standard_normal((resamples, len(at)))
     farthest = response(np.array([np.min(measured) / _FARTHEST, np.max(measured) * _FARTHEST]), noise)
     resampled = np.clip(predicted(free[None], at, noise) + scatter, *farthest)
     law = _law(bounded)
@@ -154,7 +156,7 @@ def fit(
         throughputs=tuple(measured.tolist()),
         residuals=tuple((measured / fitted - 1).tolist()),
         noise=noise,
-        noise_sd=typical if measurement_error is None else measurement_error,
+        noise_sd=typical,
         gamma=around(law.gamma, unbounded[:, 0]),
         sigma=around(law.sigma, np.maximum(unbounded[:, 1], 0)),
         kappa=around(law.kappa, np.maximum(unbounded[:, 2], 0)),
