@@ -38,8 +38,8 @@ def _read_certificates_when_they_are_wanted() -> None:
 def _try_fewer_examples(asked: str) -> None:
     """Of each property, at every change, whose tests are asked for as those that are not long; 100 each night."""
     settings.register_profile("every change", max_examples=40, deadline=None)
-    if "not long" in asked:
-        settings.load_profile("every change")
+    settings.register_profile("every night", deadline=None)
+    settings.load_profile("every change" if "not long" in asked else "every night")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -97,7 +97,7 @@ class Game(RuleBasedStateMachine):
             self.system.sql("UPDATE appointments SET offer_expires_at = now() WHERE id = $1", one.id)
             self.model.set_state(one.id, "expired")
             patient = self.world.person(one.patient)
-            self.eventually(lambda: self.desk.read_appointments(patient)[one.id].state == "expired", within_s=20)
+            self.eventually(lambda: self.desk.read_appointments(patient)[one.id].state == "expired", within_s=60)
 
     @rule(first=numbers)
     def time_comes_for_an_appointment(self, first: int) -> None:
@@ -126,7 +126,7 @@ class Game(RuleBasedStateMachine):
             if one.state == "requested":
                 self.model.set_state(one.id, "expired")
                 patient = self.world.person(one.patient)
-                self.eventually(lambda: self.desk.read_appointments(patient)[one.id].state == "expired", within_s=20)
+                self.eventually(lambda: self.desk.read_appointments(patient)[one.id].state == "expired", within_s=60)
 
     @rule(first=numbers)
     def write_is_sent_again(self, first: int) -> None:
@@ -207,7 +207,7 @@ class Game(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.desk.close()
         with closing(record.open_record(self.path)) as run:
-            snapshot.take(run, self.system.sources, 30, lambda _: None)
+            snapshot.take(run, self.system.sources, 60, lambda _: None)
             checks = audit.run_audit(run).checks
         assert [finding for check in checks for finding in check.findings] == []
 

@@ -26,7 +26,7 @@ class ScriptedServer:
     def __init__(self, script: Sequence[bytes | Sequence[bytes]]) -> None:
         self._script = iter(script)
         self.requests: list[bytes] = []
-        self.connections = 0
+        self.connections = self.closed = 0
         self._released = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -53,6 +53,10 @@ class ScriptedServer:
                 threads[-1].start()
 
     def _serve(self, connection: socket.socket) -> None:
+        self._play(connection)
+        self.closed += 1
+
+    def _play(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             while request := _read_request(connection):
                 self.requests.append(request)

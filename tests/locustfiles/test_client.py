@@ -134,7 +134,7 @@ def test_taken_is_a_good_answer_and_is_not_tried_again(play: Callable[..., Scene
 def test_an_unknown_outcome_is_tried_again_with_the_same_key(
     play: Callable[..., Scene], failure: bytes, status: int, reason: str
 ) -> None:
-    scene = play(failure, BOOKED, timeout_s=0.3)
+    scene = play(failure, BOOKED, timeout_s=2.0 if reason == "time-out" else 20.0)
 
     answer = scene.client.request_appointment("s1", "key-1")
 
@@ -202,7 +202,9 @@ def test_a_connection_that_was_closed_while_nothing_was_asked_is_opened_anew(
     monkeypatch.setattr(wire, "IDLE_S", 0.0)
     scene = play([BOOKED, CLOSE], BOOKED)
     scene.client.request_appointment("s1", "key-1")
-    gevent.sleep(0.1)
+    with gevent.Timeout(20):
+        while not scene.server.closed:
+            gevent.sleep(0.01)
 
     scene.client.request_appointment("s1", "key-2")
 

@@ -98,7 +98,7 @@ def test_everything_that_people_do_stands_in_the_ledger_as_it_does_in_the_stores
 
     assert (taken.outcome, taken.reason) == ("refused", "slot-taken")
     with closing(record.open_record(path)) as run:
-        snapshot.take(run, system.sources, 30, lambda _: None)
+        snapshot.take(run, system.sources, 60, lambda _: None)
         checks = audit.run_audit(run).checks
         actions = {action for (action,) in run.execute("SELECT DISTINCT action FROM ledger")}
     assert [finding for check in checks for finding in check.findings] == []

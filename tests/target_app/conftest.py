@@ -62,7 +62,7 @@ def book(api: httpx.Client) -> Callable[..., httpx.Response]:
 def eventually() -> Callable[[Callable[[], Any]], Any]:
     """Wait until the condition holds, and return what it gave."""
 
-    def eventually(condition: Callable[[], Any], within_s: float = 20) -> Any:
+    def eventually(condition: Callable[[], Any], within_s: float = 60) -> Any:
         deadline = time.monotonic() + within_s
         while not (value := condition()):
             assert time.monotonic() < deadline, "it never came true"

@@ -12,7 +12,9 @@ def test_tls_is_off_unless_the_url_says_otherwise() -> None:
 
 
 def test_migrating_again_changes_nothing(stack: Any, sql: Any) -> None:
-    columns = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+    columns = """
+        SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2
+    """
     before = sql(columns)
     subprocess.run([sys.executable, "-m", "target_app.migrate"], env=stack.environment(), check=True, timeout=60)
     assert sql(columns) == before

@@ -44,10 +44,12 @@ SMUGGLED: Final = {
 def exchange(port: int, sent: bytes) -> bytes:
     """All that comes until the server closes the connection, or says nothing for a while."""
     received = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=3) as connection, suppress(OSError):
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection, suppress(OSError):
+        connection.settimeout(10)
         connection.sendall(sent)
         while block := connection.recv(65_536):
             received += block
+            connection.settimeout(3)
     return received
 
 

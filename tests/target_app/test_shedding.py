@@ -168,7 +168,7 @@ def impatient_replica(stack: Any) -> Iterator[str]:
     environment = stack.environment() | {
         "DATABASE_CONNECTIONS": "2",
         "OVERLOAD_AFTER_S": "1",
-        "OVERLOAD_WAIT_MS": "500",
+        "OVERLOAD_WAIT_MS": "4000",
     }
     with subprocess.Popen([sys.executable, "-m", "target_app.serve", "--port", str(port)], env=environment) as process:
         try:

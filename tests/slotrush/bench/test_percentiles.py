@@ -46,7 +46,7 @@ def test_the_client_measures_the_delays_of_the_server() -> None:
         measured = measure_client(port, connections=50, seconds=2)
 
     assert measured.requests > DELAYS
-    assert measured.plain_us[0] == pytest.approx(MEDIAN_S * 1e6, rel=0.15)
+    assert 0.95 * MEDIAN_S * 1e6 < measured.plain_us[0] < 3 * MEDIAN_S * 1e6, "a busy machine adds to it"
     assert measured.as_wrk_us[2] > measured.plain_us[2]
 
 

@@ -3,7 +3,6 @@
 import http.server
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -14,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from slotrush.cli import app
+from tests.ports import unused_port
 from tests.serving import answering
 
 BEGIN_S = 1_767_225_600
@@ -124,8 +124,7 @@ def empty_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class Running:
     def __init__(self, folder: Path) -> None:
         (folder / "prometheus.yaml").write_text("scrape_configs: []\n")
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
+        port = unused_port()
         self._url = f"http://127.0.0.1:{port}"
         self._log = (folder / "log.txt").open("w")
         self._process = subprocess.Popen(

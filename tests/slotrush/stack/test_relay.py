@@ -62,7 +62,7 @@ def round_trip_ms(client: socket.socket, text: bytes = b"?") -> float:
 def test_what_is_slow_takes_longer_each_way_and_is_quick_again(link: tuple[Process, int], wait_for: WaitFor) -> None:
     part, port = link
     with socket.create_connection((HOST, port), timeout=30) as client:
-        assert round_trip_ms(client) < DELAY_MS
+        wait_for(lambda: round_trip_ms(client) < DELAY_MS, "the link as it begins")
         part.signal(relay.SLOW)
         wait_for(lambda: round_trip_ms(client) >= 2 * DELAY_MS, "the slow link")
         part.signal(relay.FAST)

@@ -33,7 +33,7 @@ def test_a_swarm_that_is_interrupted_has_a_whole_record_of_what_there_was(
 ) -> None:
     run_dir = tmp_path / "run"
     plan = little_plan(clinic.url, write_bank(tmp_path / "bank.json"), run_dir, run_time_s=600.0)
-    clinic.answers_after_s = 1.0 if phase == "connecting" else 0.0
+    clinic.answers_after_s = 2.5 if phase == "connecting" else 0.0
     with swarming(plan) as swarm:
         wait_for(lambda: live_phase(run_dir) == phase)
         swarm.stop(grace_s=30)

@@ -237,10 +237,9 @@ def test_an_open_load_ends_with_its_last_arrival(tmp_path: Path) -> None:
 def test_arrivals_that_find_everybody_busy_are_dropped_and_counted(tmp_path: Path) -> None:
     bank, run_dir = write_bank(tmp_path / "bank.json"), tmp_path / "run"
     with LittleClinic().open() as clinic:
+        clinic.answers_after_s = 1.0
         plan = little_plan(clinic.url, bank, run_dir, model="open", arrivals="constant:50@3s", users=6)
         with swarming(plan) as swarm:
-            wait_for(lambda: json.loads((run_dir / "live.json").read_text())["phase"] == "running")
-            clinic.answers_after_s = 1.0
             assert over(swarm) == 0, swarm.log_end()
 
     live = json.loads((run_dir / "live.json").read_text())

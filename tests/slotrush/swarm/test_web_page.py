@@ -1,5 +1,6 @@
 """Swarms that are started and stopped on Locust's own web page, one after the other."""
 
+import http.client
 import json
 import urllib.parse
 import urllib.request
@@ -144,7 +145,7 @@ def test_a_swarm_with_a_page_that_is_stopped_there_is_over(
     try:
         swarm.start()
         wait_for(lambda: live_phase(run_dir) == "running")
-        with suppress(ConnectionError):  # the page may be gone before it has answered
+        with suppress(OSError, http.client.HTTPException):  # the page may be gone before it has answered
             Page(f"http://127.0.0.1:{free_port}").ask("/stop", now=1)
         assert over(swarm) == 0, swarm.log_end()
     finally:

@@ -105,6 +105,7 @@ def test_an_offer_is_either_accepted_or_expires(
 
 def test_many_schedulers_end_each_offer_once(
     stack: Any,
+    eventually: Any,
     at_once: Any,
     ready: Any,
     wait_for: Any,
@@ -128,8 +129,8 @@ def test_many_schedulers_end_each_offer_once(
 
     freed = asyncio.run(expire())
     assert len(freed) == len(set(freed))
-    (left,) = sql("SELECT count(*) FROM appointments WHERE doctor_id = $1 AND state = 'offered'", UUID(doctor.id))
-    assert left["count"] == 0
+    offered = "SELECT 1 FROM appointments WHERE doctor_id = $1 AND state = 'offered'"
+    eventually(lambda: not sql(offered, UUID(doctor.id)))  # the stack's own scheduler may have some of them
     assert lives_are_right(doctor) == ROUNDS + 10
 
 

@@ -1,6 +1,5 @@
 """One replica of the running stack with settings of its own."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -10,12 +9,13 @@ from typing import Any
 
 import httpx
 
+from tests.ports import unused_port
+
 
 @contextmanager
 def running(stack: Any, **settings: str) -> Iterator[httpx.Client]:
     """Its client, once it answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = unused_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "target_app.serve", "--port", str(port)],
         env=stack.environment() | {"DATABASE_CONNECTIONS": "2"} | settings,

@@ -58,7 +58,7 @@ def test_the_agenda_tells_the_new_price_on_every_replica(
 
     assert len(prices()) == 1
     httpx.patch(f"{stack.base_url}/v1/me", json={"price_cents": 77_700}, headers=doctor.headers())
-    eventually(lambda: prices() == {77_700}, within_s=5)
+    eventually(lambda: prices() == {77_700}, within_s=9)
 
 
 @pytest.mark.parametrize(

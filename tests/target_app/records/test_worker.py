@@ -117,7 +117,7 @@ def start_worker(world: World, tmp_path: Path) -> Iterator[Callable[[], psutil.P
 def test_what_a_killed_worker_was_doing_another_one_does(
     world: World, start_worker: Any, picture: Any, eventually: Any
 ) -> None:
-    record = world.uploaded(picture("PNG", (800, 800)), "image/png")
+    record = world.uploaded(picture("PNG", (2_400, 2_400)), "image/png")  # which takes a while
     first = start_worker()
     eventually(lambda: world.record(record)["claimed_until"] is not None)
     os.killpg(first.pid, signal.SIGKILL)
