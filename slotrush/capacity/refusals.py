@@ -14,6 +14,8 @@ RESIDUAL_MAX: Final = 0.15
 SUPERLINEAR_P: Final = 0.01
 MISFIT_P: Final = 0.001
 """Chance of refusing points that do follow the law, in the two tests below."""
+MISFIT_MIN: Final = RESIDUAL_MAX / 2
+"""Errors that the measurement does not explain widen a law's intervals; a law that is typically farther off is none."""
 HARMLESS: Final = 0.02
 """Superlinear growth is not worth a refusal where the law is still right to this share."""
 _MORE_LOADS: Final = "Measure more numbers of replicas, for instance 1, 2, 3, 4, 6 and 8, or repeat the noisy ones"
@@ -75,11 +77,14 @@ def refuse_superlinear(errors: Floats, free_errors: Floats, active: int, degrees
         )
 
 
-def refuse_misfit(errors: Floats, measurement_error: float, degrees: int) -> None:
-    """Chi-squared test: raises BadInputError for errors that the measurement error makes all but impossible."""
+def refuse_misfit(errors: Floats, measurement_error: float, degrees: int, unit: float) -> None:
+    """Chi-squared test: raises BadInputError for errors above 7.5 % that the measurement error makes all but impossible.
+
+    In the unit of the measurement error: a share for relative noise, where `unit` is 1, else the mean throughput's.
+    """
     chi_squared = float(errors @ errors) / measurement_error**2
-    if stats.chi2.sf(chi_squared, degrees) < MISFIT_P:
-        typical = math.sqrt(float(errors @ errors) / degrees)
+    typical = math.sqrt(float(errors @ errors) / degrees)
+    if typical > MISFIT_MIN * unit and stats.chi2.sf(chi_squared, degrees) < MISFIT_P:
         raise BadInputError(
             "scaling points",
             f"they follow no scaling law: the best one is typically {typical:.2g} off, "

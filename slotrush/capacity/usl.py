@@ -119,8 +119,8 @@ def fit(
 
     Raises BadInputError for loads below 1 or not above the reserve, for values that are not positive, for too few
     different loads (four at least, or three for Amdahl's form), and for points that follow no such law: residuals of
-    typically more than 15 %; more scatter than a known measurement error explains (χ² test at 0.1 %); without one,
-    growth that is significantly faster than linear (F test at 1 %).
+    typically more than 15 %, or more than 7.5 % and than a known measurement error explains (χ² test at 0.1 %); without
+    one, growth that is significantly faster than linear (F test at 1 %).
     """
     at, measured = checked(loads, throughputs, len(form.free))
     useful = _useful(at, _checked_reserve(reserve, at))
@@ -132,9 +132,10 @@ def fit(
     free_errors = responses - predicted(free[None], at, noise)[0]
 
     typical = math.sqrt(float(errors @ errors) / degrees)
-    off = typical if noise is Noise.RELATIVE else typical / float(np.mean(measured))
+    unit = 1.0 if noise is Noise.RELATIVE else float(np.mean(measured))
+    off = typical / unit
     if measurement_error is not None:
-        refuse_misfit(errors, measurement_error, degrees)
+        refuse_misfit(errors, measurement_error, degrees, unit)
     elif off > HARMLESS:
         refuse_superlinear(errors, free_errors, int(np.sum(free < 0)), degrees)
     refuse_scatter(off)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -14,8 +14,9 @@ from slotrush.elasticity import check as checks
 from slotrush.elasticity.check import ScaleCheck
 from slotrush.errors import BadInputError
 from slotrush.runs.record import RECORD_NAME
+from slotrush.slo import Objectives
+from slotrush.sweep import limits, pace
 from slotrush.sweep import model as sweeps
-from slotrush.sweep import pace
 from slotrush.sweep.model import Sweep
 
 RESULTS: Final = Path("results")
@@ -68,6 +69,12 @@ class Material:
     planned: Planned | None = None
     checked: Checked | None = None
     runs: tuple[Measured, ...] = ()
+
+    def at_limits(self, objectives: Objectives) -> "Material":
+        """With the limits of the sweep that follow from its objectives."""
+        if self.swept is None:
+            return self
+        return replace(self, swept=replace(self.swept, sweep=limits.found(self.swept.sweep, objectives)))
 
     @property
     def home(self) -> Path:

@@ -20,6 +20,7 @@ STYLES: Final = {"yes": "passed", "reserved": "remarks", "no": "failed", "broken
 
 def render(material: Material, objectives: Objectives, made_on: str, words: Words, others: Mapping[str, str]) -> str:
     """The whole page. `made_on` is an ISO 8601 day; `others` are the files of the page in other languages."""
+    material = material.at_limits(objectives)
     found = evidence.of(material, objectives)
     judged = answer.judge(material, objectives)
     plan = material.planned.plan if material.planned else None

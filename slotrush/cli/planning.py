@@ -49,7 +49,7 @@ def plan_command(
     from slotrush.plan.measured import Database  # noqa: PLC0415
     from slotrush.plan.patch import files  # noqa: PLC0415
     from slotrush.stack.quota import parse_cpu_m  # noqa: PLC0415
-    from slotrush.sweep import model, pace  # noqa: PLC0415
+    from slotrush.sweep import limits, model, pace  # noqa: PLC0415
 
     asked = making.Asked(
         patients=patients,
@@ -63,7 +63,7 @@ def plan_command(
     offers = read_prices(prices or EXAMPLE_PRICES)
     told = pace.levelled(model.load(sweep or model.newest(results)))
     objectives = told.settings.objectives()
-    document = making.make(told, asked, offers, objectives, datetime.now(UTC).date())
+    document = making.make(limits.found(told, objectives), asked, offers, objectives, datetime.now(UTC).date())
     for part in showing.render(document):
         console.print(part)
     if json is not None:

@@ -43,7 +43,7 @@ def sweep_command(
     resume: Annotated[Path | None, typer.Option(help="Go on with the sweep in this folder, as it was begun.")] = None,
 ) -> None:
     """Find the highest rate of arrivals that meets the objectives, for each number of replicas; fit the scaling law."""
-    from slotrush.sweep import model, pace, showing, sweeping  # noqa: PLC0415  keeps `--help` quick
+    from slotrush.sweep import limits, model, pace, showing, sweeping  # noqa: PLC0415  keeps `--help` quick
 
     if resume is None:
         settings = model.Settings(
@@ -66,13 +66,15 @@ def sweep_command(
         sweeping.check(state.settings)
     try:
         with showing.progress(console) as tell:
-            found = pace.levelled(sweeping.sweep(state, folder, tell))
+            level = pace.levelled(sweeping.sweep(state, folder, tell))
     except (KeyboardInterrupt, errors.StackError):
         complaints.print(f"what was measured is kept; go on with: slotrush sweep --resume {folder}", soft_wrap=True)
         raise
+    objectives = level.settings.objectives()
+    found = limits.found(level, objectives)
     console.print()
     console.print(showing.table(found), highlight=False)
-    lines = ["", *showing.conclusion(found, found.settings.objectives()), "", f"  {folder / model.FILE_NAME}"]
+    lines = ["", *showing.conclusion(found, objectives), "", f"  {folder / model.FILE_NAME}"]
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
     raise typer.Exit(_exit_code(found))
 

@@ -93,12 +93,16 @@ class Audited:
 
 @dataclass(frozen=True)
 class Point:
-    """One number of replicas: the search, with its probes in the order of its trials, and the audits of its stacks."""
+    """One number of replicas: the search, with its probes in the order of its trials, and the audits of its stacks.
+
+    `limit`: the highest rate that meets the objectives, where it is known better than by the verdicts (`limits.found`).
+    """
 
     replicas: int
     search: Search
     probes: tuple[Probe, ...] = ()
     audits: tuple[Audited, ...] = ()
+    limit: Interval | None = None
 
     def after(self, probe: Probe) -> "Point":
         search = self.search.after(probe.rate_per_s, probe.verdict)
@@ -118,7 +122,7 @@ class Point:
     @property
     def rate_per_s(self) -> Interval:
         """The highest rate of arrivals that meets the objectives."""
-        return self.search.estimate()
+        return self.search.estimate() if self.limit is None else self.limit
 
     @property
     def throughput_per_s(self) -> Interval | None:

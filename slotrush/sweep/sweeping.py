@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from slotrush import audit, limits, machine, snapshot
+from slotrush import audit, machine, snapshot
+from slotrush import limits as machine_limits
 from slotrush import run as running
 from slotrush import seed as seeding
 from slotrush.capacity.bisect import Search
@@ -16,7 +17,7 @@ from slotrush.errors import BadInputError
 from slotrush.runs import record
 from slotrush.stack import Stack, StackOptions, StackUrls
 from slotrush.stack.replicas import check_quota
-from slotrush.sweep import law, model, pace, probing, searching
+from slotrush.sweep import law, limits, model, pace, probing, searching
 from slotrush.sweep.model import Audited, Point, Probe, Settings, Sweep
 from slotrush.sweep.probing import SLOTS_PER_DOCTOR, People
 from slotrush.sweep.searching import Visit
@@ -73,7 +74,7 @@ def check(settings: Settings) -> None:
     settings.objectives()
     searching.first(settings, max(counts), (), 1)
     check_quota(settings.cpu_quota_m, max(counts))
-    limits.check(searching.USERS_MIN, settings.workers, settings.proxies, max(counts))
+    machine_limits.check(searching.USERS_MIN, settings.workers, settings.proxies, max(counts))
 
 
 def sweep(begun: Sweep, folder: Path, tell: Tell) -> Sweep:
@@ -96,9 +97,9 @@ def sweep(begun: Sweep, folder: Path, tell: Tell) -> Sweep:
 
 def keep(state: Sweep, folder: Path) -> None:
     """Write sweep.json with what follows from the probes so far."""
-    told = pace.paced(state)
-    level = pace.at_average(told)
-    found = law.of(level, state.settings.objectives())
+    told, objectives = pace.paced(state), state.settings.objectives()
+    level = limits.found(pace.at_average(told), objectives)
+    found = law.of(level, objectives)
     per_point = {point.replicas: conclusions(point, level) for point in level.points}
     model.save(
         told,

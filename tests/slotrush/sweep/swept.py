@@ -56,7 +56,8 @@ class Laboratory:
     def probe(self, replicas: int, rate_per_s: float, settings: Settings) -> Probe:
         limit, at_pace = self.limit_per_s(replicas) * self._pace, self._pace if self._sees_pace else 1.0
         self._pace *= 1 - self._fades
-        met = rate_per_s < limit * math.exp(self._scatter * self._rng.standard_normal())
+        now = limit * math.exp(self._scatter * self._rng.standard_normal())
+        met = rate_per_s < now
         served = min(rate_per_s, limit / QUOTA_USED_AT_LIMIT)
         app = served / limit * QUOTA_USED_AT_LIMIT * replicas * (settings.cpu_quota_m or 1000) / 1000
         cores = {"app": app, "strangers": self._strangers}
@@ -71,7 +72,7 @@ class Laboratory:
             requests=round(served * REQUESTS_PER_ARRIVAL * STEADY_S),
             availability=1.0,
             mean_ms=20.0 / max(1 - served / limit * QUOTA_USED_AT_LIMIT, 0.05),
-            p99_ms={"reads": 60.0 / max(1 - served / limit * QUOTA_USED_AT_LIMIT, 0.05)},
+            p99_ms={"reads": 60.0 / max(1 - rate_per_s / now * QUOTA_USED_AT_LIMIT, 0.05)},
             cores=cores | {"machine": sum(cores.values()), "steal": 0.0},
             throttled=0.3,
             memory_mib={"app": 110.0 * replicas, "proxy": 90.0, "postgres": 180.0, "valkey": 12.0},
