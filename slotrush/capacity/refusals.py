@@ -78,9 +78,9 @@ def refuse_superlinear(errors: Floats, free_errors: Floats, active: int, degrees
 
 
 def refuse_misfit(errors: Floats, measurement_error: float, degrees: int, unit: float) -> None:
-    """Chi-squared test: raises BadInputError for errors above 7.5 % that the measurement error makes all but impossible.
+    """Chi-squared test: raises BadInputError for errors that the measurement error makes all but impossible.
 
-    In the unit of the measurement error: a share for relative noise, where `unit` is 1, else the mean throughput's.
+    Those of up to 7.5 % are not refused. `unit` is 1 for errors that are shares, else the mean throughput.
     """
     chi_squared = float(errors @ errors) / measurement_error**2
     typical = math.sqrt(float(errors @ errors) / degrees)
