@@ -9,6 +9,7 @@ loads, which determine no law.
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -115,6 +116,7 @@ def coverage(system: System, noise: float, trials: int, resamples: int) -> tuple
     """
     rng = np.random.default_rng(20_261_121)
     hits: dict[str, dict[str, int]] = {}
+    fits: Counter[str] = Counter()
     refused = 0
     truth = truths(system)
     for _ in range(trials):
@@ -130,17 +132,18 @@ def coverage(system: System, noise: float, trials: int, resamples: int) -> tuple
             USED: ours(system, fitted),
         }
         for method, error, form in as_sweeps_do(system, noise):
-            with suppress(BadInputError):  # in one of a thousand trials, by the test of the misfit
+            with suppress(BadInputError):  # by the test of the misfit
                 found[method] = ours(
                     system,
                     fit(system.loads, throughputs.tolist(), form=form, measurement_error=error, resamples=resamples),
                 )
         for method, intervals in found.items():
             counts = hits.setdefault(method, dict.fromkeys(intervals, 0))
+            fits[method] += 1
             for name, interval in intervals.items():
                 counts[name] += truth[name] in interval
-    fits = max(1, trials - refused)
-    return {method: {name: count / fits for name, count in counts.items()} for method, counts in hits.items()}, refused
+    shares = {method: {name: count / fits[method] for name, count in counts.items()} for method, counts in hits.items()}
+    return shares, refused
 
 
 def _percentiles(draws: Floats) -> Interval:

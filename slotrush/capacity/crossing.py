@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import least_squares
 
-from slotrush.capacity.intervals import TAIL, Interval, column
+from slotrush.capacity.intervals import TAIL, Floats, Interval, column
 
 DEGREES_MIN: Final = 3
 """With fewer observations beyond the unknowns nothing can be said of the errors."""
@@ -28,11 +28,15 @@ def crossings(groups: Sequence[int], places: Sequence[float], heights: Sequence[
     if degrees < DEGREES_MIN or len(np.unique(of)) < count:
         return []
     design = np.column_stack([np.eye(count)[of], high])
+
+    def misfit(unknown: Floats) -> Floats:
+        return np.asarray(design @ unknown - at)
+
     guess = np.linalg.lstsq(design, at, rcond=None)[0]
-    found = least_squares(lambda unknown: design @ unknown - at, guess, loss="soft_l1", f_scale=usual).x
+    found = least_squares(misfit, guess, loss="soft_l1", f_scale=usual).x
     if found[-1] <= 0:
         return []
-    errors = at - design @ found
+    errors = misfit(found)
     variances = float(errors @ errors) / degrees * np.diag(np.linalg.pinv(design.T @ design))
     reach = stats.t.ppf(1 - TAIL, degrees) * np.sqrt(variances)
     ends = zip(found[:-1].tolist(), reach[:-1].tolist(), strict=True)

@@ -166,16 +166,13 @@ def autoscaling(
     One replica fewer would then be above the target by more than the tolerance. Else the autoscaler would leave it at
     that, and the failure that is paid for would take the head-room. And at the target no replica has less than its
     head-room left. Both are shares of what replicas do at the limit of their objectives: of their utilisation, and of
-    `capacity_per_s` of so many of them. The minimum carries the quiet load; the maximum is the plan and the failures,
-    so that the autoscaler may replace pods which are still counted but dead. Two periods lead from the one to the
-    other. Raises BadInputError for a utilisation or a head-room that leaves no useful target.
+    `capacity_per_s` of so many of them: the one that the plan counts on. Where they do more, they are less busy, and
+    the autoscaler needs fewer of them for the same. The minimum carries the quiet load; the maximum is the plan and
+    the failures, so that the autoscaler may replace pods which are still counted but dead. Two periods lead from the
+    one to the other. Raises BadInputError for a utilisation or a head-room that leaves no useful target.
     """
     spared = 1 / (1 + headroom)
-    busy, each_per_s = spared, spared * capacity_per_s(replicas) / replicas
-    if (fewer := replicas - 1) > 0:
-        busy = min(busy, demand_per_s / capacity_per_s(fewer))
-        each_per_s = min(each_per_s, demand_per_s / fewer)
-    target = math.floor(100 * utilisation_at_limit * busy / (1 + TOLERANCE))
+    target = math.floor(100 * utilisation_at_limit * spared / (1 + TOLERANCE))
     if target < TARGET_MIN_PERCENT:
         raise BadInputError(
             "autoscaling target",
@@ -183,8 +180,15 @@ def autoscaling(
             f"Choose a head-room that leaves {TARGET_MIN_PERCENT} % at least",
         )
     least, most = replicas_min(replicas, replicas_quiet, failures), replicas + failures
-    requests_per_s = max(1, math.floor(each_per_s / (1 + TOLERANCE)))
-    return Autoscaling(least, most, target, requests_per_s, math.ceil((most - least) / PERIODS_TO_MAX) or 1)
+    each_per_s = spared * capacity_per_s(replicas) / replicas / (1 + TOLERANCE)
+    if least < replicas:
+        fewer = replicas - 1
+        target = min(
+            target, math.floor(100 * utilisation_at_limit * demand_per_s / capacity_per_s(fewer) / (1 + TOLERANCE))
+        )
+        each_per_s = min(each_per_s, demand_per_s / fewer / (1 + TOLERANCE))
+    step = math.ceil((most - least) / PERIODS_TO_MAX) or 1
+    return Autoscaling(least, most, max(target, 1), max(math.floor(each_per_s), 1), step)
 
 
 def replicas_min(replicas: int, replicas_quiet: int, failures: int) -> int:

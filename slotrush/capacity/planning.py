@@ -192,7 +192,7 @@ def provide(measured: Measured, demand: Demand, policy: Policy) -> Provision:
         policy.failures,
         measured.utilisation_at_limit,
         demand.arrivals_per_s.mid,
-        lambda count: measured.capacity.per_s(count).mid,
+        lambda count: measured.capacity.per_s(count).low,
         policy.headroom,
     )
     database, needed = measured.database, needed_per_s(demand, policy)

@@ -50,14 +50,17 @@ def read_generator(connection: sqlite3.Connection, meta: Mapping[str, Any], even
 def read_windows(connection: sqlite3.Connection, events: Mapping[str, int]) -> list[Window]:
     """Every worker's seconds since the drop or the start, by worker and second; since the first event without either.
 
-    A worker's second may have only answers or only health. Of a load that rose until an objective broke, the step at
-    which it did is left out: what is beyond the knee may be beyond the generator too.
+    Classes of endpoints are those whose response times the scenario is held to: of others a few late requests decide
+    nothing. A worker's second may have only answers or only health. Of a load that rose until an objective broke, the
+    step at which it did is left out: what is beyond the knee may be beyond the generator too.
     """
     from_s, _ = _span_s(events)
     began_us = record.load_began_us(events)
     origin_s = round((min(events.values(), default=0) if began_us is None else began_us) / 1e6)
     answers: defaultdict[tuple[str, int], list[tuple[str | None, int, bytes]]] = defaultdict(list)
-    class_of = cache(slo.load().class_of)
+    objectives, scenario = slo.load(), str(record.get_meta(connection).get("scenario"))
+    held = {one.endpoints for one in objectives.latencies(scenario)}
+    class_of = cache(objectives.class_of)
     for worker, second, endpoint, count, blob in connection.execute(
         "SELECT worker, second, endpoint, good + bad + refused, response_hdr FROM latency WHERE second >= ?", (from_s,)
     ):
@@ -74,7 +77,7 @@ def read_windows(connection: sqlite3.Connection, events: Mapping[str, int]) -> l
                 second=second - origin_s,
                 requests=sum(count for _, count, _ in own),
                 responses=tuple(blob for _, _, blob in own),
-                classes={name: _of_class(own, name) for name, _, _ in own if name},
+                classes={name: _of_class(own, name) for name, _, _ in own if name in held},
                 lags_us=_lags_us(lag) if lag is not None else (),
                 cpu_share=cpu_us / 1e6,
                 covers_s=covers_s,

@@ -34,8 +34,9 @@ def found(sweep: Sweep, objectives: Objectives) -> Sweep:
         return sweep
     near = {point.replicas: list(_near(point, strict)) for point in sweep.points}
     told = [point for point in sweep.points if len(near[point.replicas]) >= PROBES_MIN]
-    seen = [(group, *each) for group, point in enumerate(told) for each in near[point.replicas]]
-    logarithms = crossings(*zip(*seen, strict=True), usual=_USUAL) if seen else []
+    groups = [group for group, point in enumerate(told) for _ in near[point.replicas]]
+    seen = [each for point in told for each in near[point.replicas]]
+    logarithms = crossings(groups, [rate for rate, _ in seen], [late for _, late in seen], _USUAL)
     for point, each in zip(told, logarithms, strict=bool(logarithms)):
         sweep = sweep.having(replace(point, limit=Interval(*map(math.exp, (each.low, each.mid, each.high)))))
     return sweep

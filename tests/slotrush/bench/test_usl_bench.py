@@ -15,5 +15,5 @@ def test_the_method_in_use_covers_and_the_plain_bootstrap_does_not() -> None:
 def test_the_intervals_of_a_sweep_hold_though_it_takes_its_errors_for_too_small() -> None:
     shares, _ = coverage(SYSTEMS[2], noise=0.05, trials=60, resamples=200)
 
-    for method in (SWEEPS, SWEEPS_AMDAHL, UNDERSTATED):
-        assert min(shares[method].values()) >= 0.85, method
+    for method, least in ((SWEEPS, 0.85), (SWEEPS_AMDAHL, 0.85), (UNDERSTATED, 0.8)):
+        assert min(shares[method].values()) >= least, method

@@ -280,7 +280,7 @@ def at_rest(found: Plan, metric: ResourceMetric | PodsMetric, begins_with: int) 
     controller = Controller(Hpa(scaling.replicas_max, scaling.replicas_min, (metric,), Behaviour(at_once, at_once)))
     replicas = begins_with
     for look in range(1, 41):
-        busy_m = min(1_000, round(1_000 * limit * demand_per_s / MEASURED.capacity.per_s(replicas).mid))
+        busy_m = min(1_000, round(1_000 * limit * demand_per_s / MEASURED.capacity.per_s(replicas).low))
         sample = Sample(busy_m if isinstance(metric, ResourceMetric) else round(1_000 * demand_per_s / replicas))
         pods = [Pod(str(number), requests_m={"app": {"cpu": 1_000}}) for number in range(replicas)]
         metrics = Metrics({metric: {pod.name: sample for pod in pods}})
@@ -306,7 +306,7 @@ def test_the_autoscalers_target_leaves_the_head_room() -> None:
     found = planned()
     scaling = found.autoscaling
     assert scaling.target_utilisation_percent * (1 + TOLERANCE) <= 85 / 1.3
-    assert scaling.target_requests_per_s * 1.1 <= found.predicted.capacity_per_s.mid / found.replicas / 1.3
+    assert scaling.target_requests_per_s * 1.1 <= found.predicted.capacity_per_s.low / found.replicas / 1.3
     assert scaling.replicas_min + 2 * scaling.scale_up_pods >= scaling.replicas_max, "two periods are enough"
     with pytest.raises(BadInputError, match="autoscaling target"):
         planned(policy=Policy(headroom=9))

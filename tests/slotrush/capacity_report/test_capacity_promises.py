@@ -137,7 +137,7 @@ def test_99_of_100_are_held_to_what_is_promised_for_99_of_100(words: Words, monk
 
     monkeypatch.setattr(chart, "draw", draw)
     material = planned(own)
-    figures.of(material, found.of(material), own, words)
+    figures.of(material, found.of(material, own), own, words)
 
     assert limits == [{"bookings": 700, "reads": 444}]
 

@@ -76,6 +76,26 @@ def test_a_slow_generator_makes_its_run_invalid_and_names_the_stretch(run: sqlit
     assert found.generator.delayed_share == fault.share > 0.1
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "valid"),
+    [("POST /v1/appointments", False), ("POST /v1/slots", True)],
+    ids=["held to an objective", "held to none"],
+)
+def test_a_class_of_few_requests_counts_where_the_scenario_is_held_to_its_times(
+    run: sqlite3.Connection, endpoint: str, valid: bool
+) -> None:
+    """Doctors who publish in the second of a drop are a handful; patients who book are what it is about."""
+    play(run, "worker0")
+    recorder = Recorder("worker1", run)
+    for number in range(5):
+        answered_us = (START_S + 4) * 1_000_000 + number * 1_000
+        recorder.endpoint(endpoint).answered(answered_us - 1_000_000, answered_us, answered_us)
+    recorder.write_health(HealthSecond(START_S + 4, LATE_US, 300_000, 90_000_000, 100, 100, 2_000, 5, 0))
+    recorder.flush()
+
+    assert (summary_of(run).generator.faults == ()) is valid
+
+
 def test_what_was_before_the_start_is_not_judged(run: sqlite3.Connection) -> None:
     play(run, "worker0", connecting=5)
 
