@@ -3,6 +3,5 @@
 from pathlib import Path
 from typing import Final
 
-__version__ = "0.1.0"
 REPOSITORY: Final = Path(__file__).parents[1]
 """The folder that holds the packages: where every process that is started here works."""

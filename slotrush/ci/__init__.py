@@ -21,7 +21,8 @@ PLACES: Final = {
 """Where a project keeps it. GitLab reads one file, which has to include it."""
 GITLAB_CI: Final = Path(".gitlab-ci.yml")
 INCLUDE: Final = f"include:\n  - local: {PLACES[Service.GITLAB]}\n"
-_INSTALLED: Final = "SLOTRUSH: slotrush "
+_INSTALLED: Final = 'SLOTRUSH: "slotrush @ git+https://git.example/slotrush.git" '
+"""A template that is copied as it is installs from nowhere. A plain name would be whoever's registers it."""
 
 
 def template(service: Service, requirement: str) -> str:

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from slotrush import __version__
 from slotrush import ci as templates
 from slotrush.ci import Service
 from slotrush.cli.base import Commands, console
@@ -21,14 +20,21 @@ def init(
     github: Annotated[bool, typer.Option("--github", help="A workflow for GitHub Actions.")] = False,
     gitlab: Annotated[bool, typer.Option("--gitlab", help="Jobs for GitLab CI.")] = False,
     install: Annotated[
-        str, typer.Option(metavar="REQUIREMENT", help="What pip installs there: a version, a URL, a path.")
-    ] = f"slotrush=={__version__}",
+        str | None,
+        typer.Option(metavar="REQUIREMENT", help="What pip installs there: a URL, a path, a version. Required."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write anew what is there already.")] = False,
 ) -> None:
     """Write a workflow into this project: a small race for each change, the full one each night."""
     asked = [service for service, wanted in ((Service.GITHUB, github), (Service.GITLAB, gitlab)) if wanted]
     if not asked:
         raise BadInputError("ci init", "it does not say for what", "Add --github, --gitlab or both")
+    if install is None:
+        raise BadInputError(
+            "ci init",
+            "it does not say what pip installs there, and slotrush has no release that it could be",
+            'Add --install, such as --install "slotrush @ git+https://git.example/slotrush.git"',
+        )
     for service in asked:
         written = templates.write(service, Path(), install, force)
         for path in written:

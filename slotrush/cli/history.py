@@ -54,7 +54,7 @@ def accept(
     baselines: Baselines = BASELINES,
     results: Results = RESULTS,
 ) -> None:
-    """Keep a clean and valid run's figures as a baseline, to be committed."""
+    """Keep the figures of a whole, clean and valid run as a baseline, to be committed."""
     from slotrush.history.baseline import accept as keep  # noqa: PLC0415
     from slotrush.runs import record  # noqa: PLC0415
 

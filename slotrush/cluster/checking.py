@@ -167,7 +167,10 @@ def _share(
     estimate = interval.proportion(good[:, None], total[:, None], question.stages)
     if estimate is None:
         return Result(
-            one, Outcome.UNDECIDED, f"{count} blocks of {block_s} s are too few to know how the figure varies"
+            one,
+            Outcome.UNDECIDED,
+            f"{question.seconds:.0f} s are too short for two blocks of {SCRAPES_PER_BLOCK} scrapes, {block_s} s each."
+            " Judge a longer load, scrape more often, or judge the run by its own record (slotrush gate)",
         )
     if estimate.low >= one.target:
         return Result(one, Outcome.PASS, estimate=estimate)

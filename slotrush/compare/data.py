@@ -1,4 +1,5 @@
-"""A comparison as JSON. Keys are only ever added; `base` and `candidate` are in `unit`."""
+"""A comparison as JSON. Keys are only ever added; `base` and `candidate` are in `unit`, `low` and `high` are of the
+ratio, or of the difference where a share of requests has none."""
 
 import json
 import math

@@ -9,8 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from slotrush.compare.figure import Figure, Unit
+from slotrush.gate import interval
 from slotrush.gate.cost import US_PER_S, cpu_us_per_second, growth_per_second, statements_so_far
-from slotrush.gate.tally import requests_per_second
+from slotrush.gate.interval import Estimate
+from slotrush.gate.tally import answered, requests_per_second
 from slotrush.gate.window import Window, choose
 from slotrush.runs import hdr, record
 from slotrush.slo import Objectives
@@ -18,7 +20,7 @@ from slotrush.summary import Summary, summarise
 
 BLOCKS_MAX: Final = 12
 BLOCK_S_MIN: Final = 2
-"""A block is at least so long, as usage is sampled about once a second."""
+"""A block is at least so long: usage is sampled about once a second, and shorter ones would share samples."""
 COMPONENTS: Final = ("app", "postgres", "proxy")
 PERCENTILES: Final = (50, 99)
 SCENARIO_OPTIONS: Final = ("slots", "doctors", "model", "think", "arrivals", "drop_window_s", "run_time_s", "tags")
@@ -31,7 +33,9 @@ CPU: Final = {name: Figure(f"{name}-cpu", f"CPU of {name} per request", Unit.CPU
 @dataclass(frozen=True)
 class Reading:
     """One run. `load` is what was asked for, `machine` the class of machine, `broken` the promises that the audit found
-    broken, `faults` why its figures are none of the target's. `figures` has, by figure, the amount in each block."""
+    broken, `faults` why its figures are none of the target's, `lacking` why its load was not the whole one. `failed` is
+    the share of its requests that was not answered as promised, None when it cannot be known. `figures` has, by figure,
+    the amount in each block."""
 
     run_id: str
     scenario: str
@@ -42,6 +46,8 @@ class Reading:
     broken: int
     audited: bool
     faults: tuple[str, ...]
+    lacking: tuple[str, ...]
+    failed: Estimate | None
     figures: Mapping[Figure, tuple[float, ...]]
 
 
@@ -70,6 +76,8 @@ def read(connection: sqlite3.Connection, objectives: Objectives) -> Reading:
         broken=sum(filter(None, summary.audit.broken.values())),
         audited=summary.audit.clean is not None,
         faults=tuple(faults),
+        lacking=summary.cut_short,
+        failed=None if isinstance(window, str) else _failed(connection, window),
         figures=figures,
     )
 
@@ -90,6 +98,11 @@ def edges(window: Window) -> list[tuple[int, int]]:
 def _load(summary: Summary) -> dict[str, Any]:
     chosen = {name: summary.options[name] for name in SCENARIO_OPTIONS if summary.options.get(name) is not None}
     return {"users": summary.patients, "replicas": summary.target.replicas, **chosen}
+
+
+def _failed(connection: sqlite3.Connection, window: Window) -> Estimate | None:
+    found = answered(connection, window, lambda _: True)
+    return interval.proportion(found.total - found.good, found.total, window.stages) if found.requests else None
 
 
 def _figures(

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from slotrush.compare import failing
 from slotrush.compare.bootstrap import PAIRS_MIN, Numbers
 from slotrush.compare.figure import Figure, Unit
 from slotrush.compare.judging import judge
@@ -15,12 +16,15 @@ from slotrush.compare.verdict import Comparison, Result, overall
 from slotrush.errors import BadInputError
 from slotrush.gate.verdict import Outcome
 
-ALLOWANCE: Final = {Unit.CPU: 0.3, Unit.TIME: 1.0, Unit.MEMORY: 0.2, Unit.STATEMENTS: 0.05}
+ALLOWANCE: Final = {Unit.CPU: 0.3, Unit.TIME: 1.0, Unit.MEMORY: 0.2, Unit.STATEMENTS: 0.05, Unit.SHARE: 0.005}
 """Minimum effects where there are too few runs to know how runs differ, which blocks of one run do not show: the CPU
 per booking attempt of three races of the same code, on a shared machine, differed by up to a third (README.md)."""
 AUDIT: Final = Figure("audit", "Promises broken", Unit.COUNT, 0.0, is_portable=True)
 GENERATOR: Final = Figure("validity", "Runs that measured the target", Unit.COUNT, 0.0)
 ELSEWHERE: Final = "it depends on the machine, and these are machines of different classes"
+FAILS_ELSEWHERE: Final = (
+    "more fails, but on a machine of another class: whether the version or the machine, nobody knows"
+)
 
 
 def compare_runs(base: Sequence[Reading], candidate: Sequence[Reading]) -> Comparison:
@@ -33,10 +37,13 @@ def compare_runs(base: Sequence[Reading], candidate: Sequence[Reading]) -> Compa
     amounts = {figure: _amounts(figure, paired, by_run) for figure in _shared(every)}
     if not by_run:
         amounts = {_allowing(figure): array for figure, array in amounts.items()}
+    blocks = 0 if by_run else max(map(len, amounts.values()), default=0)
     here = len({one.machine for one in every}) == 1
-    judged = [result for figure, array in amounts.items() for result in judge({figure: array}, ERROR)]
+    judged = [_failures(paired, by_run)]
+    judged += [result for figure, array in amounts.items() for result in judge({figure: array}, ERROR)]
     judged = [one if here or one.figure.is_portable else _elsewhere(one) for one in judged]
-    results = (*_conditions(base, candidate), *judged)
+    lacking = [f"{one.run_id}: {lack}" for one in every for lack in one.lacking]
+    results = (*_conditions(base, candidate), *(_doubted(one, lacking) for one in judged))
     return Comparison(
         base=_names(base),
         candidate=_names(candidate),
@@ -45,7 +52,7 @@ def compare_runs(base: Sequence[Reading], candidate: Sequence[Reading]) -> Compa
         method=_method(len(paired), by_run),
         outcome=_outcome(results, base, candidate),
         results=results,
-        notes=tuple(_notes(base, candidate, by_run, here)),
+        notes=tuple(_notes(base, candidate, by_run, here, blocks)),
     )
 
 
@@ -84,12 +91,26 @@ def _geometric_means(blocks: Sequence[tuple[float, ...]]) -> tuple[float, float]
     return float(base), float(candidate)
 
 
+def _failures(paired: Sequence[tuple[Reading, Reading]], by_run: bool) -> Result:
+    before, now = ([one.failed for one in side] for side in zip(*paired, strict=True))
+    return failing.judge(failing.FAILED if by_run else _allowing(failing.FAILED), before, now, by_run)
+
+
 def _allowing(figure: Figure) -> Figure:
     return replace(figure, minimum_effect=max(figure.minimum_effect, ALLOWANCE[figure.unit]))
 
 
 def _elsewhere(result: Result) -> Result:
+    if result.figure.unit is Unit.SHARE and result.outcome is Outcome.FAIL:
+        return replace(result, outcome=Outcome.UNDECIDED, reason=FAILS_ELSEWHERE)
     return replace(result, outcome=Outcome.SKIPPED, reason=ELSEWHERE)
+
+
+def _doubted(result: Result, lacking: Sequence[str]) -> Result:
+    """A run that was cut short may have missed the worst, so nothing passes; what is worse, is worse."""
+    if lacking and result.outcome is Outcome.PASS:
+        return replace(result, outcome=Outcome.UNDECIDED, reason=f"it held until then, but {lacking[0]}")
+    return result
 
 
 def _conditions(base: Sequence[Reading], candidate: Sequence[Reading]) -> list[Result]:
@@ -128,12 +149,19 @@ def _method(pairs: int, by_run: bool) -> str:
     return f"blocks of seconds at the same place of {'both runs' if pairs == 1 else f'{pairs} pairs of runs'}"
 
 
-def _notes(base: Sequence[Reading], candidate: Sequence[Reading], by_run: bool, here: bool) -> list[str]:
+def _notes(base: Sequence[Reading], candidate: Sequence[Reading], by_run: bool, here: bool, blocks: int) -> list[str]:
+    """`blocks`: how many pairs of them there are; 0 where pairs are runs."""
     notes = []
     if not by_run:
         notes.append(
             f"so few runs do not show how much runs differ, hence the wide minimum effects: {PAIRS_MIN} of each side"
             " would, or `slotrush gate --against`"
+        )
+    if 0 < blocks < PAIRS_MIN:
+        needed = -(-PAIRS_MIN * min(len(base), len(candidate)) // blocks)
+        notes.append(
+            f"{blocks} pairs of blocks are too few to be judged: it takes {needed} runs of each side at least,"
+            " with commas between"
         )
     if not here:
         machines = " and ".join(dict.fromkeys(one.machine for one in (*base, *candidate)))

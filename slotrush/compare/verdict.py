@@ -10,7 +10,8 @@ from slotrush.gate.verdict import EXIT_CODES, Outcome
 @dataclass(frozen=True)
 class Result:
     """One figure: its typical amount on both sides, the ratio of the candidate to the base with its interval, and the
-    number of pairs behind it. Amounts and ratios are None where there is nothing to compare."""
+    number of pairs behind it. Amounts and ratios are None where there is nothing to compare. A share of requests has no
+    ratio: its interval is that of the difference."""
 
     figure: Figure
     outcome: Outcome

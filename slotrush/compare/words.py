@@ -22,6 +22,14 @@ MEANINGS: Final = {
 }
 COLUMNS: Final = ("", "figure", "base", "candidate", "ratio", "interval", "may grow by", "pairs")
 MIB: Final = 2**20
+FORMATS: Final = {
+    Unit.CPU: "{:,.1f} µs",
+    Unit.STATEMENTS: "{:,.2f}",
+    Unit.MEMORY: "{:,.1f} MiB",
+    Unit.TIME: "{:,.2f} ms",
+    Unit.COUNT: "{:,.0f}",
+    Unit.SHARE: "{:.2%}",
+}
 
 
 def headline(compared: Comparison) -> str:
@@ -40,7 +48,7 @@ def cells(result: Result) -> tuple[str, ...]:
         amount(result.figure, result.candidate),
         _ratio(result.ratio, round),
         interval(result),
-        f"{result.figure.minimum_effect:.0%}" if result.ratio is not None else "",
+        _allowed(result),
         str(result.pairs) if result.pairs else "",
     )
 
@@ -49,6 +57,8 @@ def interval(result: Result) -> str:
     """Rounded outwards, so that it never looks better than it is; empty where the figure was counted."""
     if result.low is None or result.high is None or result.low == result.high:
         return ""
+    if result.figure.unit is Unit.SHARE:
+        return f"{_points(result.low, math.floor)} to {_points(result.high, math.ceil)} points"
     return f"{_ratio(result.low, math.floor)} to {_ratio(result.high, math.ceil)}"
 
 
@@ -57,25 +67,28 @@ def sentence(result: Result) -> str:
     base, candidate, ratio, span, allowed, pairs = cells(result)
     parts = [f"{base} before, {candidate} now" if base else "", f"ratio {ratio}" if ratio else ""]
     parts += [f"interval {span}" if span else "", f"may grow by {allowed}" if allowed else ""]
-    parts += [f"{pairs} pairs" if pairs else ""]
+    parts += [f"{pairs} {'pair' if pairs == '1' else 'pairs'}" if pairs else ""]
     return "; ".join(part for part in (", ".join(filter(None, parts)), result.reason) if part)
 
 
 def amount(figure: Figure, value: float | None) -> str:
     if value is None:
         return ""
-    if figure.unit is Unit.MEMORY:
-        return f"{value / MIB:,.1f} MiB"
-    if figure.unit is Unit.CPU:
-        return f"{value:,.1f} µs"
-    if figure.unit is Unit.TIME:
-        return f"{value:,.2f} ms"
-    if figure.unit is Unit.COUNT:
-        return f"{value:,.0f}"
-    return f"{value:,.2f}"
+    return FORMATS[figure.unit].format(value / MIB if figure.unit is Unit.MEMORY else value)
 
 
 def _ratio(value: float | None, rounded: Callable[[float], int]) -> str:
     if value is None:
         return ""
     return f"{rounded(value * 1000) / 1000:.3f}" if math.isfinite(value) else "∞"
+
+
+def _points(value: float, rounded: Callable[[float], int]) -> str:
+    """A difference of shares."""
+    return f"{rounded(value * 10_000) / 100:+.2f}"
+
+
+def _allowed(result: Result) -> str:
+    if result.figure.unit is Unit.SHARE:
+        return f"{100 * result.figure.minimum_effect:g} points"
+    return f"{result.figure.minimum_effect:.0%}" if result.ratio is not None else ""

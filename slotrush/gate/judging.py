@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
 
 from slotrush.gate import cost, interval, tally
 from slotrush.gate.interval import Estimate
@@ -11,10 +10,7 @@ from slotrush.gate.verdict import Outcome, Result, Verdict, doubted, overall
 from slotrush.gate.window import Window, choose
 from slotrush.runs import record
 from slotrush.slo import Availability, Condition, Fact, Latency, Limit, Objectives
-from slotrush.summary import INCOMPLETE, Summary, summarise
-
-OF_THE_AUDIT: Final = {"no-snapshot", "no-audit"}
-"""What a run may lack that is the audit's business, and does not make the load shorter than it should be."""
+from slotrush.summary import Summary, summarise
 
 
 def judge(connection: sqlite3.Connection, objectives: Objectives) -> Verdict:
@@ -23,7 +19,7 @@ def judge(connection: sqlite3.Connection, objectives: Objectives) -> Verdict:
     last_answer_s = connection.execute("SELECT max(second) FROM latency").fetchone()[0]
     chosen = choose(record.event_times(connection), last_answer_s)
     window = chosen if isinstance(chosen, Window) else None
-    lacking = tuple(INCOMPLETE[code] for code in summary.incomplete if code not in OF_THE_AUDIT)
+    lacking = summary.cut_short
     results = (*_facts(summary, objectives), *_measured(connection, summary, objectives, chosen, lacking))
     return Verdict(
         run_id=summary.run_id,

@@ -12,8 +12,9 @@ from slotrush import slo
 from slotrush.compare.figure import Figure, Unit
 from slotrush.compare.reading import Reading, read
 from slotrush.errors import BadInputError
+from slotrush.gate.interval import Estimate
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 FOLDER: Final = Path("results", "baselines")
 DIGITS: Final = 6
 """Significant ones of each amount: more than any machine repeats."""
@@ -26,7 +27,7 @@ def accept(connection: sqlite3.Connection, folder: Path) -> Path:
     """
     found = read(connection, slo.load())
     if (problem := _unfit(found)) is not None:
-        raise BadInputError(f"run {found.run_id}", problem, "Accept a run that is clean and valid")
+        raise BadInputError(f"run {found.run_id}", problem, "Accept a run that is whole, clean and valid")
     path = folder / f"{_plain(found.started_at)}-{_plain(found.scenario)}.json"
     if path.exists():
         raise BadInputError(f"baseline {path}", "there is one already", "Remove it first, if it should be another")
@@ -41,6 +42,7 @@ def to_json(found: Reading) -> str:
         for figure, blocks in found.figures.items()
     ]
     own = {name: value for name, value in vars(found).items() if name != "figures"}
+    own["failed"] = None if found.failed is None else asdict(found.failed)
     return (
         json.dumps({"schema_version": SCHEMA_VERSION, **own, "figures": figures}, indent=1, ensure_ascii=False) + "\n"
     )
@@ -82,12 +84,16 @@ def _reading(content: Mapping[str, Any]) -> Reading:
         )
         figures[figure] = tuple(map(float, one["blocks"]))
     own = {name: content[name] for name in Reading.__dataclass_fields__ if name != "figures"}
-    return Reading(**own | {"faults": tuple(content["faults"])}, figures=figures)
+    failed = None if content["failed"] is None else Estimate(**content["failed"])
+    lists = {name: tuple(content[name]) for name in ("faults", "lacking")}
+    return Reading(**own | lists | {"failed": failed}, figures=figures)
 
 
 def _unfit(found: Reading) -> str | None:
     if found.faults:
         return f"it measured wrongly: {found.faults[0]}"
+    if found.lacking:
+        return f"it is not whole: {found.lacking[0]}"
     if found.broken:
         return f"its audit found {found.broken:,} promises broken"
     if not found.audited:

@@ -25,7 +25,7 @@ def printed(html: str) -> bytes:
         raise BadInputError(
             "--format pdf",
             "it needs playwright, which is not installed",
-            f"Install it (pip install 'slotrush[pdf]'), {_HTML_INSTEAD}",
+            f"Install it (pip install playwright), {_HTML_INSTEAD}",
         ) from None
     as_root = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()  # Chromium refuses root else
     try:

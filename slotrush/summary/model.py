@@ -18,6 +18,8 @@ INCOMPLETE: Final = {
     "no-audit": "the audit was not done",
 }
 """What a partial run lacks, by code; the texts are the `invalid_reasons` that it gets."""
+_OF_THE_AUDIT: Final = {"no-snapshot", "no-audit"}
+"""What a run may lack that is the audit's business, and does not make the load shorter than it should be."""
 
 
 @dataclass(frozen=True)
@@ -305,3 +307,8 @@ class Summary:
         """The `invalid_reasons` that say the run measured wrongly, without those that say what it lacks."""
         lacks = {INCOMPLETE[code] for code in self.incomplete}
         return tuple(reason for reason in self.invalid_reasons if reason not in lacks)
+
+    @property
+    def cut_short(self) -> tuple[str, ...]:
+        """What made the load shorter or smaller than it should have been, in words."""
+        return tuple(INCOMPLETE[code] for code in self.incomplete if code not in _OF_THE_AUDIT)

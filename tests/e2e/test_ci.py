@@ -57,6 +57,8 @@ def steps(project: Project) -> list[dict[str, Any]]:
     assert documented is not None
     installing, *commands = [line.strip() for line in documented[0].splitlines()]
     assert installing.startswith("pip install")
+    readme = (ROOT / "README.md").read_text()
+    assert all(f"`{command}`" in readme for command in commands), "the README says the same"
     for command in commands:
         done = project.shell(command)
         assert done.returncode == 0, done.stderr

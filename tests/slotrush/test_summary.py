@@ -153,6 +153,7 @@ def test_a_partial_run_says_what_it_lacks(tmp_path: Path, reached: str, lacking:
 
     assert set(found.incomplete) == lacking
     assert set(found.invalid_reasons) == {INCOMPLETE[code] for code in lacking}
+    assert set(found.cut_short) == {INCOMPLETE[code] for code in lacking - {"no-snapshot", "no-audit"}}
     assert (found.valid, found.audit.clean, found.measuring_faults) == (False, None, ())
 
 

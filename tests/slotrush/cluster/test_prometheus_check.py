@@ -215,6 +215,16 @@ def test_replicas_that_never_come_are_told(prometheus: str, tmp_path: Path) -> N
     assert elasticity["under_share"] > 0.5
 
 
+def test_a_window_of_fewer_than_two_blocks_is_undecided_and_says_what_to_do(prometheus: str) -> None:
+    short = ["--since", "2026-01-01T00:02:00Z", "--until", "2026-01-01T00:02:30Z"]
+
+    code, output = scale_check("--prometheus", prometheus, *short)
+
+    assert code == 3
+    assert "availability: 30 s are too short for two blocks of 4 scrapes" in output
+    assert "Judge a longer load, scrape more often, or judge the run by its own record (slotrush gate)" in output
+
+
 def test_a_prometheus_without_our_metrics_is_named_with_the_mend(empty_prometheus: str) -> None:
     code, output = scale_check("--prometheus", empty_prometheus, *WINDOW)
 

@@ -29,6 +29,8 @@ def test_a_clean_run_is_accepted_as_a_small_file_that_tells_it_all(tmp_path: Pat
     assert path.stat().st_size < SMALL_BYTES
     found = load(path)
     assert (found.commit, found.machine, found.load["users"]) == ("a" * 40, "2 x Abacus", 100)
+    assert found.failed is not None
+    assert (found.failed.figure, found.lacking) == (0, ())
     amounts = {figure.name: blocks for figure, blocks in found.figures.items()}
     assert amounts["app-cpu"] == pytest.approx([180] * len(amounts["app-cpu"]), rel=0.01)
     complains(typed("baseline", "accept", "mine", cwd=tmp_path), "there is one already")
@@ -39,10 +41,11 @@ def test_a_clean_run_is_accepted_as_a_small_file_that_tells_it_all(tmp_path: Pat
     [
         ({"broken": 1}, "1 promises broken"),
         ({"fate": lambda *_: Second(slow=2), "lag_ms": 5_000}, "it measured wrongly"),
+        ({"ended": False}, "it is not whole: the run was interrupted"),
         ({"audited": False}, "it has no audit"),
         ({"commit": ""}, "does not know its commit"),
     ],
-    ids=["broken promise", "invalid", "no audit", "no commit"],
+    ids=["broken promise", "invalid", "cut short", "no audit", "no commit"],
 )
 def test_a_run_that_is_no_measure_for_others_is_not_accepted(tmp_path: Path, run: dict[str, Any], told: str) -> None:
     recorded(tmp_path / "results" / "mine", load_s=LOAD_S, **run)

@@ -15,7 +15,7 @@ CPU = Figure("app-cpu", "CPU of app per request", Unit.CPU, 0.05)
 def run(number: int, amount: float, *, machine: str = "2 x Abacus", users: int = 100) -> Reading:
     return Reading(
         f"run-{number}", "mix", {"users": users}, machine, f"{number:040}", f"2026-11-{number + 1:02}T10:00:00+00:00",
-        0, True, (), {CPU: (amount, amount)},
+        0, True, (), (), None, {CPU: (amount, amount)},
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def test_a_run_is_printed_on_a4(run_dir: Path, tmp_path: Path) -> None:
 def test_without_playwright_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
 
-    with pytest.raises(BadInputError, match=r"pip install 'slotrush\[pdf\]'.*--format html"):
+    with pytest.raises(BadInputError, match=r"pip install playwright.*--format html"):
         pdf.printed("<p>page</p>")
 
 
