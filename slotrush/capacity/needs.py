@@ -183,9 +183,9 @@ def autoscaling(
     each_per_s = spared * capacity_per_s(replicas) / replicas / (1 + TOLERANCE)
     if least < replicas:
         fewer = replicas - 1
-        target = min(
-            target, math.floor(100 * utilisation_at_limit * demand_per_s / capacity_per_s(fewer) / (1 + TOLERANCE))
-        )
+        # An HPA counts whole per cent, and has to find more than the tolerance.
+        busy_percent = math.floor(100 * utilisation_at_limit * demand_per_s / capacity_per_s(fewer))
+        target = min(target, math.ceil(busy_percent / (1 + TOLERANCE)) - 1)
         each_per_s = min(each_per_s, demand_per_s / fewer / (1 + TOLERANCE))
     step = math.ceil((most - least) / PERIODS_TO_MAX) or 1
     return Autoscaling(least, most, max(target, 1), max(math.floor(each_per_s), 1), step)
