@@ -39,7 +39,7 @@ def system_alerts() -> list[dict[str, Any]]:
 def _no_metrics() -> dict[str, Any]:
     return alert(
         "BookingMetricsAbsent",
-        f"absent({sli.REQUESTS})",
+        f"absent({sli.requests()})",
         hold="5m",
         severity="page",
         summary="No replica of the booking system is seen",

@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 
 from slotrush.slo import ALL_ENDPOINTS, Objectives
 
+REPLICAS: Final = 'job="app"'
+"""The job that scrapes the replicas: another system in the same Prometheus may count its requests by the same name."""
 PROBES: Final = 'route!~"/livez|/readyz|/metrics"'
 """Asked by machines that look after the system, not by its users."""
 _WILD: Final = re.compile(r"[*?\[]")
@@ -82,4 +84,4 @@ def _may_meet(one: Endpoints, other: Endpoints) -> bool:
 
 
 def _rate(metric: str, matchers: Iterable[str], window: str) -> str:
-    return f"rate({metric}{{{','.join(matchers)}}}[{window}])"
+    return f"rate({metric}{{{','.join((REPLICAS, *matchers))}}}[{window}])"

@@ -6,7 +6,7 @@ of its requests failed, so each failure is taken off the fast ones, as `slotrush
 
 from typing import Final
 
-from dashboards.classes import InexpressibleError, series
+from dashboards.classes import REPLICAS, InexpressibleError, series
 from slotrush.slo import Availability, Latency, Objective, Objectives
 
 REQUESTS: Final = "http_requests_total"
@@ -36,6 +36,11 @@ def unmeasurable(objectives: Objectives) -> list[tuple[Objective, str]]:
         except InexpressibleError as error:
             found.append((one, str(error)))
     return found
+
+
+def requests(*matchers: str) -> str:
+    """The series that count the replicas' requests."""
+    return f"{REQUESTS}{{{','.join((REPLICAS, *matchers))}}}"
 
 
 def errors(objectives: Objectives, objective: Measured, window: str) -> str:

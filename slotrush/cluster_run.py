@@ -64,7 +64,7 @@ def run(options: ClusterRun, stores: snapshot.Sources, console: Console) -> audi
     Raises BadInputError before anything starts, and StackError when the swarm or a store fails; what was recorded is
     merged even then.
     """
-    swarm = Swarm(_swarm_options(options))
+    swarm = Swarm(swarm_options(options))
     _begin(options)
     if options.plays.model != "drop":
         with closing(record.open_record(options.run_dir)) as connection:
@@ -113,7 +113,8 @@ def _begin(options: ClusterRun) -> None:
         )
 
 
-def _swarm_options(options: ClusterRun) -> SwarmOptions:
+def swarm_options(options: ClusterRun) -> SwarmOptions:
+    """What is asked of the swarm, whose metrics are for a Prometheus in another pod."""
     plan = plan_of(
         options.plays,
         host=options.host,
@@ -121,6 +122,7 @@ def _swarm_options(options: ClusterRun) -> SwarmOptions:
         seed=options.seed,
         allow_list=str(options.allow_list.resolve()),
         metrics_port=options.metrics_port,
+        metrics_address="0.0.0.0",
         run_dir=str(options.run_dir.resolve()),
     )
     return SwarmOptions(

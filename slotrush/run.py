@@ -32,7 +32,7 @@ from slotrush.stack.replicas import check_quota
 from slotrush.summary import Summary
 from slotrush.swarm import scenario
 from slotrush.swarm.load import parse_arrivals
-from slotrush.swarm.plan import plan_of
+from slotrush.swarm.plan import Plan, plan_of
 from slotrush.swarm.scenario import Scenario
 from slotrush.swarm.start import Swarm, SwarmOptions
 from slotrush.swarm.think import parse_think_time
@@ -66,8 +66,8 @@ class RunOptions:
     `host` names a target that runs already, and then `sessions` its people; else a stack is started. `database_url`
     and `redis_url` take the place of the stack's own servers. `tags` are those of the tasks to play, as Locust has
     them. `cpu_quota_m`: thousandths of a core that each replica has. On `web_port` there is Locust's own page, on
-    `metrics_port` what Prometheus scrapes. With `abort_on_fail` the run ends as soon as one of the objectives in the
-    file `slo`, or of our own, is beyond saving. `faults` are done to our own stack meanwhile,
+    `metrics_port` of `metrics_address` what Prometheus scrapes. With `abort_on_fail` the run ends as soon as one of the
+    objectives in the file `slo`, or of our own, is beyond saving. `faults` are done to our own stack meanwhile,
     which is made for `replicas_max` replicas if that is more than those it begins with.
     """
 
@@ -83,6 +83,7 @@ class RunOptions:
     port: int | None = None
     web_port: int | None = None
     metrics_port: int | None = None
+    metrics_address: str = Plan.metrics_address
     database_url: str | None = None
     redis_url: str | None = None
     host: str | None = None
@@ -454,7 +455,9 @@ def _begin(run_dir: Path, options: RunOptions, allowed: limits.Limits) -> None:
 def _plain(options: RunOptions) -> dict[str, Any]:
     """The options as they go into the record: no secrets, no paths of this machine."""
     hidden = {"database_url", "redis_url", "results", "sessions", "allow_list", "plays", "scenario", "adapter", "slo"}
-    plain = {name: value for name, value in asdict(options).items() if name not in hidden | {"faults"}}
+    plain = {
+        name: value for name, value in asdict(options).items() if name not in hidden | {"faults", "metrics_address"}
+    }
     if options.faults:
         plain["faults"] = [str(fault) for fault in options.faults]
     plays = options.plays
@@ -523,6 +526,7 @@ def _swarm_options(options: RunOptions, run_dir: Path, place: Place) -> SwarmOpt
         arrivals=_with_whole_path(options.plays.arrivals),
         adapter=None if options.adapter is None else _whole_path(options.adapter),
         metrics_port=options.metrics_port,
+        metrics_address=options.metrics_address,
         allow_list=None if options.allow_list is None else str(options.allow_list.resolve()),
         run_dir=str(run_dir.resolve()),
     )

@@ -13,6 +13,7 @@ LANES: Final = {
         "tests/target_app/web/",
         "tests/target_app/identity/",
         "tests/target_app/records/",
+        "tests/k8s/test_pooler.py",
         "tests/k8s/test_start_commands.py",
         "tests/slotrush/test_seed_command.py",
     ),

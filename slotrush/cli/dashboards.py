@@ -71,7 +71,7 @@ def push(
     objectives: Slo = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; show what would, and how.")] = False,
 ) -> None:
-    """Publish the dashboards to a Grafana, and the marks of a run; what is there already stays as it is."""
+    """Publish the dashboards to a Grafana, and the marks of a run; a dashboard that differs there is overwritten."""
     from slotrush.grafana import Grafana, apply, of_run, plan  # noqa: PLC0415
     from slotrush.runs import record  # noqa: PLC0415
 

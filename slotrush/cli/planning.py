@@ -36,7 +36,7 @@ def plan_command(
         float, typer.Option(help="Hours a month at the peak, for the cost with the autoscaler.")
     ] = 60.0,
     database_cpu: Annotated[str, typer.Option(help="CPU that PostgreSQL may grow to, as in its pod's limits.")] = "4",
-    database_connections: Annotated[int, typer.Option(help="Connections that PostgreSQL allows.")] = 120,
+    database_connections: Annotated[int, typer.Option(help="Connections that PostgreSQL allows.")] = 200,
     prices: Annotated[Path | None, typer.Option(help="TOML file with prices; dated examples by default.")] = None,
     patch: Annotated[Path | None, typer.Option(help="Folder for a Kustomize component and the autoscaler.")] = None,
     json: Annotated[Path | None, typer.Option(help="JSON file to write, which `slotrush report` reads.")] = None,

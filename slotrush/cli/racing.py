@@ -124,6 +124,9 @@ def swarm_command(
     ] = False,
     web_port: Annotated[int | None, typer.Option(help="Show Locust's own page on this port.")] = None,
     metrics_port: Annotated[int | None, typer.Option(help="Serve slotrush_* for Prometheus; 0 is any port.")] = None,
+    metrics_address: Annotated[
+        str, typer.Option(help="The address of that port; 0.0.0.0 for a Prometheus on another host or in a container.")
+    ] = DEFAULTS.metrics_address,
     database_url: DatabaseUrl = None,
     redis_url: RedisUrl = None,
     host: Host = None,
@@ -163,6 +166,7 @@ def swarm_command(
         port=port,
         web_port=web_port,
         metrics_port=metrics_port,
+        metrics_address=metrics_address,
         database_url=database_url or None,
         redis_url=redis_url or None,
         host=host,

@@ -85,11 +85,11 @@ def check(prometheus: Prometheus, question: Question, objectives: Objectives) ->
 
 def _require_traffic(prometheus: Prometheus, question: Question) -> None:
     """Raises BadInputError that says which part of the way from the replicas to Prometheus is broken."""
-    there = prometheus.values("namespace", sli.REQUESTS)
-    if not there and not prometheus.values("__name__", sli.REQUESTS):
+    there = prometheus.values("namespace", sli.requests())
+    if not there and not prometheus.values("__name__", sli.requests()):
         raise BadInputError(
             "Prometheus",
-            f"it has no {sli.REQUESTS}: it does not scrape the booking system",
+            f"it has no {sli.requests()}: it does not scrape the booking system",
             "Apply the scraping rules (kubectl apply --server-side -k k8s/monitoring), or name another Prometheus",
         )
     if question.namespace not in there:
@@ -98,7 +98,7 @@ def _require_traffic(prometheus: Prometheus, question: Question) -> None:
             f"Prometheus has the booking system's metrics of {', '.join(there) or 'no namespace'} only",
             "Name one of those, or scrape this one too",
         )
-    metric = f'{sli.REQUESTS}{{namespace="{question.namespace}"}}'
+    metric = sli.requests(f'namespace="{question.namespace}"')
     if not prometheus.instant(f"count(count_over_time({metric}[{round(question.seconds)}s]))", question.last_s):
         raise BadInputError(
             f"window {question}",
@@ -144,7 +144,7 @@ def _results(prometheus: Prometheus, question: Question, objectives: Objectives)
 
 def _block_s(prometheus: Prometheus, question: Question) -> int:
     """How long the blocks are in which requests are counted, in seconds."""
-    metric = f'{sli.REQUESTS}{{namespace="{question.namespace}"}}'
+    metric = sli.requests(f'namespace="{question.namespace}"')
     window_s = round(question.seconds)
     [(_, samples)] = prometheus.instant(f"max(count_over_time({metric}[{window_s}s]))", question.last_s)
     between_scrapes_s = question.seconds / max(samples, 1)

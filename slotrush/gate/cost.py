@@ -35,6 +35,12 @@ def measure(connection: sqlite3.Connection, window: Window, limit: Limit) -> Est
     return interval.ratio(amount, requests) or f"{window.seconds} s are too few to know how the figure varies"
 
 
+def unseen(connection: sqlite3.Connection, limit: Limit) -> bool:
+    """Whether the limit is on CPU or memory of a component that was never sampled."""
+    seen = {component for (component,) in connection.execute("SELECT DISTINCT component FROM usage")}
+    return limit.figure is not Figure.STATEMENTS and not seen.issuperset(limit.components)
+
+
 def cpu_us_per_second(
     connection: sqlite3.Connection, window: Window, components: Sequence[str]
 ) -> tuple[Numbers | None, str]:

@@ -86,7 +86,7 @@ def _measured(
             yield Result(one, Outcome.UNDECIDED, window)
         else:
             result = (
-                _limit(connection, window, one)
+                _limit(connection, window, one, summary.target.ran_elsewhere)
                 if isinstance(one, Limit)
                 else _share(connection, window, objectives, one)
             )
@@ -112,7 +112,9 @@ def _share(
     return _below(one, estimate) if estimate.high < one.target else _unsure(one, estimate)
 
 
-def _limit(connection: sqlite3.Connection, window: Window, one: Limit) -> Result:
+def _limit(connection: sqlite3.Connection, window: Window, one: Limit, ran_elsewhere: bool) -> Result:
+    if ran_elsewhere and cost.unseen(connection, one):
+        return Result(one, Outcome.SKIPPED, "the target ran elsewhere, where nobody saw what its parts used")
     estimate = cost.measure(connection, window, one)
     if isinstance(estimate, str):
         return Result(one, Outcome.UNDECIDED if one.required else Outcome.SKIPPED, estimate)

@@ -51,7 +51,7 @@ class Database:
     """What the database may grow to: as k8s/data/postgres.yaml has it."""
 
     cpu_m_max: int = 4 * CPU_M_A_CORE
-    connections_max: int = 120
+    connections_max: int = 200
 
     def __post_init__(self) -> None:
         """Raises BadInputError for no CPU or no connections."""

@@ -29,6 +29,11 @@ class Target:
     cpu_quota_m: int | None
     base_url: str | None
 
+    @property
+    def ran_elsewhere(self) -> bool:
+        """Somebody else had started it, on other hosts for all we know: nobody saw its processes."""
+        return self.base_url is not None and self.replicas is None
+
 
 @dataclass(frozen=True)
 class Machine:

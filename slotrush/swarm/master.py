@@ -74,7 +74,7 @@ class Master:
         self._written = Event()
         self._metrics = SwarmMetrics(Path(plan.run_dir).name if plan.run_dir else "", plan.scenario)
         if plan.metrics_port is not None:
-            log.info("metrics on port %d", self._metrics.serve(plan.metrics_port))
+            log.info("metrics on port %d", self._metrics.serve(plan.metrics_port, plan.metrics_address))
         self._part = Path(plan.run_dir) / record.PARTS_FOLDER / "master.sqlite" if plan.run_dir else None
         self.mark = secrets.token_hex(8)
         if self._part is not None:

@@ -49,6 +49,9 @@ def add_options(scenario: Scenario, parser: LocustArgumentParser, **_: Any) -> N
         "--metrics-port", type=int, default=-1, help="serve slotrush_* for Prometheus here; 0 is any port", **hidden
     )
     parser.add_argument(
+        "--metrics-address", default=Plan.metrics_address, help="the address of that port; 0.0.0.0 is all", **hidden
+    )
+    parser.add_argument(
         "--adapter", default="", env_var="SLOTRUSH_ADAPTER", help="file.py:Class that speaks your API", **hidden
     )
 
@@ -82,6 +85,7 @@ def planned(
         adapter=options.adapter or None,
         allow_list=str(Path(options.allow_list).resolve()) if options.allow_list else None,
         metrics_port=None if options.metrics_port < 0 else options.metrics_port,
+        metrics_address=options.metrics_address,
         salt=secrets.randbits(48),
         run_dir=str(Path(options.run_dir).resolve()) if options.run_dir else None,
     )

@@ -175,6 +175,7 @@ def command(options: SwarmOptions, port: int) -> list[str]:
         "--run-time": None if asked.run_time_s is None else f"{max(round(asked.run_time_s), 1)}s",
         "--adapter": asked.adapter,
         "--metrics-port": asked.metrics_port,
+        "--metrics-address": asked.metrics_address,
         "--allow-list": asked.allow_list,
     }
     if asked.model == "drop":

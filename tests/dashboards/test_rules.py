@@ -140,8 +140,10 @@ def test_a_class_is_what_fits_it_and_none_before_it() -> None:
     reads = series(OWN, "reads", "m", window="5m")
     others = series(OWN, "other-writes", "m", window="5m")
 
-    assert reads == 'rate(m{method=~"GET|HEAD",route!~"/livez|/readyz|/metrics"}[5m])'
-    assert others.startswith('(rate(m{route!~"/livez|/readyz|/metrics"}[5m])) unless (rate(m{method=~"GET|HEAD"')
+    assert reads == 'rate(m{job="app",method=~"GET|HEAD",route!~"/livez|/readyz|/metrics"}[5m])'
+    assert others.startswith(
+        '(rate(m{job="app",route!~"/livez|/readyz|/metrics"}[5m])) unless (rate(m{job="app",method=~"GET|HEAD"'
+    )
 
 
 def test_a_pattern_without_a_method_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ Manifest = dict[str, Any]
 BUILT = ("overlays/kind", "overlays/cloud", "swarm", "monitoring")
 """What is applied. base and data are parts of the overlays."""
 RUNS_PODS = (*BUILT, "swarm/reader.yaml")
+INSTANCE = {"cnpg.io/cluster": "postgres", "cnpg.io/podRole": "instance", "app.kubernetes.io/name": "postgresql"}
+POOLER = INSTANCE | {"cnpg.io/podRole": "pooler", "cnpg.io/poolerName": "postgres-pooler-rw"}
+JOIN = {"cnpg.io/cluster": "postgres", "cnpg.io/jobRole": "join", "app.kubernetes.io/name": "postgresql"}
+"""Labels that CloudNativePG gives its pods, whatever a template says; the last is of a job that makes an instance."""
 
 
 def kubectl() -> str:
@@ -85,3 +90,15 @@ def selects(selector: Manifest, labels: Manifest) -> bool:
         for one in selector.get("matchExpressions", [])
         if one["operator"] == "In"
     )
+
+
+def port_names(workload: Manifest) -> set[Any]:
+    ports = [port for one in containers(workload) for port in one.get("ports", [])]
+    return {port.get("name") for port in ports} | {port["containerPort"] for port in ports}
+
+
+def allowances(manifests: list[Manifest], direction: str, labels: Manifest) -> Iterator[Manifest]:
+    """The rules of all policies that hold for pods with the labels."""
+    for policy in of_kind(manifests, "NetworkPolicy"):
+        if selects(policy["spec"]["podSelector"], labels):
+            yield from policy["spec"].get(direction, [])

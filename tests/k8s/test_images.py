@@ -1,8 +1,10 @@
 """The images and compose.yaml, as far as that can be known without Docker."""
 
 import ast
+import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -158,3 +160,17 @@ def test_envoy_takes_its_configuration() -> None:
     )
 
     assert checked.returncode == 0, checked.stderr[-2000:]
+
+
+def test_the_seeder_of_compose_may_read_the_key_that_signs_sessions(tmp_path: Path) -> None:
+    services = COMPOSE["services"]
+    *_, code = services["keys"]["command"]
+    owner = f"{os.getuid()}, {os.getgid()}"
+    here = code.replace("/run/keys", str(tmp_path)).replace("10001, 10001", owner)
+
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", here], cwd=ROOT, check=True)
+
+    assert stat.S_IMODE((tmp_path / "jwt.pem").stat().st_mode) == 0o640
+    assert owner in here
+    assert services["seed"]["group_add"] == ["10001"]

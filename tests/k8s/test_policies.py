@@ -1,24 +1,31 @@
 """What no schema says: that the manifests fit each other, and survive drains, rush hours and intruders."""
 
-from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
+import yaml
 
 from slotrush.autoscale.manifest import read_hpa, read_pod_template
+from slotrush.plan.measured import OTHER_CONNECTIONS, Database
 from slotrush.stack.envoy import bootstrap
 from slotrush.stack.whole_requests import BODY_BYTES_MAX
 from target_app.serve import KEEP_ALIVE_S
 from tests.k8s.rendering import (
     HPA,
+    INSTANCE,
+    JOIN,
     K8S,
+    POOLER,
+    ROOT,
     RUNS_PODS,
     Manifest,
+    allowances,
     applied,
     containers,
     named,
     of_kind,
+    port_names,
     rendered,
     selects,
     template,
@@ -35,11 +42,6 @@ WITHOUT_PROBES = {
 WRITABLE_ROOT: dict[str, str] = {}
 MANAGED_BY_OPERATOR = {"postgres-rw", "postgres-ro", "postgres-pooler-rw"}
 """Services that CloudNativePG makes of the Cluster and the Pooler."""
-
-
-def port_names(workload: Manifest) -> set[Any]:
-    ports = [port for one in containers(workload) for port in one.get("ports", [])]
-    return {port.get("name") for port in ports} | {port["containerPort"] for port in ports}
 
 
 def every_container(made: str) -> list[Manifest]:
@@ -191,13 +193,6 @@ def test_nothing_comes_in_or_goes_out_unless_somebody_says_so() -> None:
     assert "egress" not in deny
 
 
-def allowances(manifests: list[Manifest], direction: str, labels: Manifest) -> Iterator[Manifest]:
-    """The rules of all policies that hold for pods with the labels."""
-    for policy in of_kind(manifests, "NetworkPolicy"):
-        if selects(policy["spec"]["podSelector"], labels):
-            yield from policy["spec"].get(direction, [])
-
-
 def may(manifests: list[Manifest], direction: str, labels: Manifest, peer: Manifest, port: int) -> bool:
     end = "from" if direction == "ingress" else "to"
     return any(
@@ -238,16 +233,38 @@ def test_the_database_is_open_to_those_who_use_it(name: str) -> None:
     manifests = rendered("overlays/kind") + rendered("swarm")
     [labels] = [template(one)["metadata"]["labels"] for one in workloads(manifests) if one["metadata"]["name"] == name]
 
-    for database in ({"cnpg.io/cluster": "postgres"}, {"app.kubernetes.io/name": "postgres-pooler"}):
+    for database in (INSTANCE, POOLER):
         assert may(manifests, "egress", labels, database, 5432)
         assert may(manifests, "ingress", database, labels, 5432)
+
+
+@pytest.mark.parametrize("source", [POOLER, INSTANCE, JOIN], ids=["pooler", "instance", "join"])
+def test_the_pods_of_the_database_reach_the_primary(source: Manifest) -> None:
+    manifests = rendered("overlays/kind")
+
+    assert {} in allowances(manifests, "egress", source), "they ask the cluster's API too"
+    assert may(manifests, "ingress", INSTANCE, source, 5432)
+
+
+def test_the_database_has_room_for_every_replica() -> None:
+    """Poolers are between the primary and the replicas; the standby is read past them."""
+    manifests = rendered("overlays/kind")
+    allowed = int(named(manifests, "Cluster", "postgres")["spec"]["postgresql"]["parameters"]["max_connections"])
+    pooler = named(manifests, "Pooler", "postgres-pooler-rw")["spec"]
+    [settings] = [one["data"] for one in of_kind(manifests, "ConfigMap") if "DATABASE_CONNECTIONS" in one["data"]]
+
+    on_the_primary = pooler["instances"] * int(pooler["pgbouncer"]["parameters"]["default_pool_size"])
+    on_the_standby = read_hpa(HPA).max_replicas * int(settings["DATABASE_CONNECTIONS"])
+
+    assert max(on_the_primary, on_the_standby) + OTHER_CONNECTIONS <= allowed
+    assert Database().connections_max == allowed, "a plan takes the database for what it is here"
 
 
 def test_workers_cannot_reach_a_store_of_accounts() -> None:
     manifests = rendered("overlays/kind") + rendered("swarm")
     labels = template(named(manifests, "Job", "race-workers"))["metadata"]["labels"]
 
-    assert not may(manifests, "egress", labels, {"cnpg.io/cluster": "postgres"}, 5432)
+    assert not any(may(manifests, "egress", labels, database, 5432) for database in (INSTANCE, POOLER))
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -271,9 +288,9 @@ Headers = tuple[dict[str, str], list[str]]
 """What a proxy sets in a request, and what it removes."""
 
 
-def headers_on_one_machine() -> dict[str, Headers]:
-    """By path, what slotrush's own Envoy does."""
-    [listener] = bootstrap(1, 2, K8S, 1)["static_resources"]["listeners"]
+def headers_of(configuration: dict[str, Any]) -> dict[str, Headers]:
+    """By path, what an Envoy does that is configured by a file."""
+    [listener] = configuration["static_resources"]["listeners"]
     [manager] = listener["filter_chains"][0]["filters"]
     [host] = manager["typed_config"]["route_config"]["virtual_hosts"]
     return {
@@ -282,6 +299,7 @@ def headers_on_one_machine() -> dict[str, Headers]:
             route.get("request_headers_to_remove", []),
         )
         for route in host["routes"]
+        if "route" in route
     }
 
 
@@ -295,7 +313,16 @@ def test_the_proxies_tell_when_a_request_came_unless_it_waits_for_a_password_che
         removed = [name.lower() for name in modifier.get("remove", [])]
         told |= {match["path"]["value"]: (added, removed) for match in rule["matches"]}
 
-    assert told == headers_on_one_machine()
+    assert told == headers_of(bootstrap(1, 2, K8S, 1))
+
+
+def test_the_proxy_of_compose_does_the_same() -> None:
+    configuration = yaml.safe_load((ROOT / "compose" / "envoy.yaml").read_text())
+    [listener] = configuration["static_resources"]["listeners"]
+    filters = listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
+
+    assert headers_of(configuration) == headers_of(bootstrap(1, 2, K8S, 1))
+    assert [one["typed_config"].get("max_request_bytes") for one in filters] == [BODY_BYTES_MAX, None]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -313,24 +340,6 @@ def test_probes_and_metrics_are_not_for_clients(overlay: str) -> None:
 
     assert {one["path"]["value"] for one in rule["matches"]} == {"/metrics", "/readyz", "/livez"}
     assert "backendRefs" not in rule
-
-
-def test_what_prometheus_scrapes_is_there() -> None:
-    """Pods of the operators, whose labels and ports are theirs, are left out."""
-    manifests = rendered("overlays/kind") + rendered("swarm")
-    theirs = {"postgres", "postgres-pooler", "envoy"}
-
-    for monitor in of_kind(rendered("monitoring"), "ServiceMonitor", "PodMonitor"):
-        if monitor["metadata"]["name"] in theirs:
-            continue
-        found = [
-            one
-            for one in workloads(manifests)
-            if selects(monitor["spec"]["selector"], template(one)["metadata"]["labels"])
-        ]
-        assert len(found) == 1
-        endpoints = monitor["spec"].get("endpoints", []) + monitor["spec"].get("podMetricsEndpoints", [])
-        assert all(one["port"] in port_names(found[0]) for one in endpoints)
 
 
 def test_every_part_has_its_settings() -> None:

@@ -19,12 +19,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from slotrush import gate, slo
 from slotrush.runs import record
 from slotrush.stack import Stack, StackOptions, StackUrls
 from slotrush.summary import summarise
 from tests.databases import Databases
 from tests.k8s.container import Image, container_of, image
 from tests.k8s.rendering import K8S, ROOT, Manifest, containers, named, of_kind, rendered, workloads
+from tests.ports import unused_port
 from tests.target_app.statements import rows_of
 
 LIMIT_S = 60
@@ -226,13 +228,19 @@ def test_a_race_leaves_a_record_that_the_other_commands_read(
         )
         with swarm_image.running([*fetch[:-1], str(fetched)], {}, log="fetch") as fetching:
             assert fetching.wait(LIMIT_S) == 0, swarm_image.said("fetch")
-        here = {str(swarm_image.volume("/mail") / "mailbox.sqlite"): str(whole_system.mailbox_path), "9646": "0"}
+        metrics = unused_port()
+        here = {
+            str(swarm_image.volume("/mail") / "mailbox.sqlite"): str(whole_system.mailbox_path),
+            "9646": str(metrics),
+        }
         master = swarm_image.command(container_of(race, "race"), variables, here)
         run = pods.enter_context(swarm_image.running(master, environment, log="race", powers=True))
         own = {"--master-host=race": "--master-host=127.0.0.1", str(sessions / "sessions.json"): str(fetched)}
         for number in range(2):
             worker = swarm_image.command(container_of(workers, "worker"), variables, own)
             pods.enter_context(swarm_image.running(worker, variables, log=f"worker{number}"))
+        # Prometheus comes from another pod: any address but that of the pod itself.
+        until(lambda: status(f"http://127.0.0.2:{metrics}/metrics") == 200, run, lambda: swarm_image.said("race"))
         code = run.wait(3 * LIMIT_S)
 
         assert code == 0, swarm_image.said("race") + swarm_image.said("worker0")
@@ -240,12 +248,16 @@ def test_a_race_leaves_a_record_that_the_other_commands_read(
     run_dir = results / RACE["RUN_ID"]
     with closing(record.open_finished(run_dir)) as connection:
         summary = summarise(connection)
+        verdict = gate.judge(connection, slo.load())
         assert record.part_paths(run_dir) == []
         names = {name for (name,) in connection.execute("SELECT key FROM meta WHERE key LIKE 'merged:%'")}
     assert names == {"merged:master", "merged:worker0", "merged:worker1"}
     assert summary.audit.clean
     assert summary.race is not None
     assert (summary.race.slots, summary.race.sold) == (20, 20)
+    judged = {one.objective.name: one.outcome for one in verdict.results}
+    assert judged["audit-clean"] is gate.Outcome.PASS
+    assert judged["app-cpu"] is judged["replica-memory"] is gate.Outcome.SKIPPED
 
 
 def test_every_python_module_that_a_manifest_starts_is_tested_here() -> None:

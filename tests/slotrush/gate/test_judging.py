@@ -12,6 +12,9 @@ from slotrush.runs import record
 from slotrush.slo import Objectives
 from tests.slotrush.gate.written import BOOK, MIB, READ, Fate, Second, sometimes, well, write_run
 
+ELSEWHERE = {"base_url": "http://gateway", "commit": None, "replicas": None, "cpu_quota_m": None}
+"""The target of a record whose run did not start it."""
+
 
 def judged(run_dir: Path, objectives: Objectives | None = None) -> Verdict:
     with closing(record.open_record(run_dir)) as connection:
@@ -213,3 +216,31 @@ def test_a_scenario_can_be_spared_an_objective(tmp_path: Path) -> None:
 
     assert verdict.outcome is Outcome.PASS
     assert results(verdict)["bookings-latency"].reason == "it books nothing"
+
+
+@pytest.mark.parametrize(("sampled", "outcome"), [("app", "pass"), ("generator", "skipped")])
+def test_of_a_target_elsewhere_only_what_was_seen_is_judged(tmp_path: Path, sampled: str, outcome: str) -> None:
+    run_dir = write_run(tmp_path / "run")
+    with closing(record.open_record(run_dir)) as connection, connection:
+        connection.execute("DELETE FROM usage WHERE component <> 'app'")
+        connection.execute("UPDATE usage SET component = ?", (sampled,))
+        record.put_meta(connection, target=ELSEWHERE)
+
+    found = outcomes(judged(run_dir))
+
+    assert {found["app-cpu"], found["replica-memory"]} == {outcome}
+
+
+def test_a_run_inside_a_cluster_passes_with_the_reason_for_what_was_not_judged(tmp_path: Path) -> None:
+    """Nobody samples anything there; the whole way is gone in tests/k8s/test_start_commands.py."""
+    run_dir = write_run(tmp_path / "run")
+    with closing(record.open_record(run_dir)) as connection, connection:
+        connection.execute("DELETE FROM usage")
+        record.put_meta(connection, target=ELSEWHERE)
+
+    verdict = judged(run_dir)
+
+    assert (verdict.outcome, verdict.exit_code) == (Outcome.PASS, 0)
+    skipped = {name: one.reason for name, one in results(verdict).items() if one.outcome is Outcome.SKIPPED}
+    assert skipped.keys() == {"app-cpu", "statements", "replica-memory"}
+    assert skipped["app-cpu"] == "the target ran elsewhere, where nobody saw what its parts used"

@@ -74,7 +74,7 @@ def test_stores_inside_the_cluster_get_their_sizes_and_connections(tmp_path: Pat
     assert pooler["pgbouncer"]["parameters"]["default_pool_size"] == str(needs.pooling.pool_size)
     assert pooler["pgbouncer"]["poolMode"] == "transaction", "the rest stays"
     assert database["instances"] == 2
-    assert database["postgresql"]["parameters"]["max_connections"] == "120"
+    assert database["postgresql"]["parameters"]["max_connections"] == "200"
 
 
 @pytest.mark.parametrize("version", NEWEST)

@@ -166,6 +166,16 @@ def test_a_port_that_is_taken_is_bad_input() -> None:
             swarm().serve(taken.getsockname()[1])
 
 
+def test_it_is_scraped_from_elsewhere_where_that_was_asked_for_only() -> None:
+    """Another address of the loopback interface stands for another host."""
+    here, everywhere = (swarm().serve(0, *address) for address in ((), ("0.0.0.0",)))
+
+    with urllib.request.urlopen(f"http://127.0.0.2:{everywhere}/metrics", timeout=10) as answer:
+        assert "slotrush_run_info" in answer.read().decode()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.2:{here}/metrics", timeout=10)
+
+
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool")
 def test_promtool_finds_nothing_wrong() -> None:
     metrics = swarm()

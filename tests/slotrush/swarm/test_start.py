@@ -93,6 +93,14 @@ def test_only_what_a_load_model_has_is_on_the_command_line(plan: Plan) -> None:
     assert open_[open_.index("--run-time") + 1] == "3s"
 
 
+def test_metrics_are_for_this_machine_unless_an_address_is_named(plan: Plan) -> None:
+    plain, wide = (
+        command(SwarmOptions(LOCUSTFILE, one), 5557) for one in (plan, replace(plan, metrics_address="0.0.0.0"))
+    )
+
+    assert [words[words.index("--metrics-address") + 1] for words in (plain, wide)] == ["127.0.0.1", "0.0.0.0"]
+
+
 @pytest.mark.long
 def test_users_who_get_no_answer_end_the_swarm_and_what_was_recorded_is_kept(deaf: SwarmOptions) -> None:
     swarm = Swarm(deaf)
