@@ -106,13 +106,14 @@ def test_what_is_cancelled_for_another_reason_stays_cancelled() -> None:
     asyncio.run(run())
 
 
-WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'target_app'"
-"""Statements of a replica that wait for somebody else's lock."""
+WAITED_FOR = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+"""Whether somebody waits for a lock of the connection that asks."""
 
 
-async def _until(connection: Any, waiting: bool) -> None:
-    while bool(await connection.fetch(WAITING)) != waiting:
-        await asyncio.sleep(0.02)
+async def _until(connection: Any, waited_for: bool) -> None:
+    async with asyncio.timeout(20):
+        while await connection.fetchval(WAITED_FOR) != waited_for:
+            await asyncio.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +155,9 @@ def test_a_deadline_ends_the_statement_in_the_database(
             async with other.transaction(), httpx.AsyncClient(base_url=url, timeout=30) as client:
                 await other.execute("SELECT FROM slots WHERE id = $1 FOR UPDATE", slot)
                 booking = asyncio.create_task(client.post("/v1/appointments", json={"slot_id": slot}, headers=headers))
-                await _until(other, waiting=True)
+                await _until(other, waited_for=True)
                 answer = await booking
-                await _until(other, waiting=False)  # although the lock stays
+                await _until(other, waited_for=False)  # although the lock stays
                 return answer
         finally:
             await other.close()
@@ -182,11 +183,11 @@ def test_the_database_ends_what_a_dead_replica_has_left(
                 await other.execute("SELECT FROM slots WHERE id = $1 FOR UPDATE", slot)
                 headers = patient.headers(str(uuid4()))
                 booking = asyncio.create_task(client.post("/v1/appointments", json={"slot_id": slot}, headers=headers))
-                await _until(other, waiting=True)
+                await _until(other, waited_for=True)
                 process.kill()
                 with pytest.raises(httpx.TransportError):
                     await booking
-                await _until(other, waiting=False)
+                await _until(other, waited_for=False)
         finally:
             await other.close()
 
