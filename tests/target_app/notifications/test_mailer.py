@@ -77,6 +77,39 @@ def test_later_does_not_mean_for_ever_but_it_is_not_final(office: Any, send: Sen
     assert it.tries == {"busy@mail.example": TRIES_MAX}
 
 
+def test_a_connection_that_ends_on_one_letter_is_a_try_of_that_letter(office: Any, send: Send) -> None:
+    with office(lambda address, _: office.HANGS_UP if "odd" in address else "250 OK") as it:
+        failure, other = send(letter("odd@mail.example"), letter("here@mail.example"))
+    assert isinstance(failure, Failure)
+    assert not failure.final
+    assert failure.reason
+    assert other is None
+    assert it.tries["odd@mail.example"] == TRIES_MAX
+
+
+def test_a_server_that_takes_its_time_to_accept_a_mail_gets_it_once(
+    office: Any, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that looks into each."""
+    monkeypatch.setattr(mailer, "ANSWER_MAX_S", 3.0)
+    with office(lambda *_: "250 OK", acceptance_s=3.3) as it:
+        assert send(letter("patient@mail.example")) == [None]
+    assert it.accepted == ["patient@mail.example"]
+
+
+def test_a_server_that_never_accepts_a_mail_had_long_enough_in_one_try(
+    office: Any, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailer, "ACCEPTANCE_MAX_S", 0.5)
+    with office(lambda *_: "250 OK", acceptance_s=60.0) as it:
+        assert send(letter("patient@mail.example")) == [Failure("Timed out waiting for server response", final=False)]
+    assert it.tries == {"patient@mail.example": 1}
+
+
+def test_the_pauses_for_a_server_that_is_away_for_days_stay_short() -> None:
+    assert mailer._pause_s(100_000) == mailer.BACK_OFF_MAX_S
+
+
 def test_of_the_perishable_letters_those_that_are_overtaken_are_dropped(office: Any, send: Send) -> None:
     async def ours(letter: Letter) -> bool:
         return "late" in letter.recipient
