@@ -34,7 +34,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Overtaken:
-    """An e-mail was not sent, as what it tells is not so any more."""
+    """An e-mail was not sent, as what it tells is not so any more or its recipient is gone."""
 
 
 Delivery = Failure | Overtaken | None
@@ -51,7 +51,7 @@ class Mailer:
             self._idle.put_nowait(_client(url))
 
     async def send(self, letters: Sequence[Letter], is_overtaken: IsOvertaken) -> list[Delivery]:
-        """Send them all, but of the perishable ones only those that are not overtaken right before.
+        """Send all that are not overtaken, which is asked right before each try.
 
         A server that is away or lets nobody in is tried again without end, with growing pauses, because no letter is
         to blame for it. What it does once it has let us in may be for a letter's sake: who is told "later" (4xx) or
@@ -75,7 +75,7 @@ class Mailer:
         while True:
             try:
                 async with self._connected() as client:
-                    if letter.perishable and await is_overtaken(letter):
+                    if await is_overtaken(letter):
                         return Overtaken()
                     await client.sendmail(SENDER, [letter.recipient], message)
                     return None

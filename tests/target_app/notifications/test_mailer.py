@@ -19,8 +19,8 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailer, "BACK_OFF_S", 0.02)
 
 
-def letter(recipient: str, *, perishable: bool = False) -> Letter:
-    return Letter(uuid4(), "patient", recipient, "Subject", "Text\n", perishable)
+def letter(recipient: str) -> Letter:
+    return Letter(uuid4(), "patient", recipient, "Subject", "Text\n")
 
 
 async def never(_: Letter) -> bool:
@@ -110,14 +110,13 @@ def test_the_pauses_for_a_server_that_is_away_for_days_stay_short() -> None:
     assert mailer._pause_s(100_000) == mailer.BACK_OFF_MAX_S
 
 
-def test_of_the_perishable_letters_those_that_are_overtaken_are_dropped(office: Any, send: Send) -> None:
+def test_letters_that_are_overtaken_are_dropped(office: Any, send: Send) -> None:
     async def ours(letter: Letter) -> bool:
         return "late" in letter.recipient
 
-    late, other = letter("late@mail.example", perishable=True), letter("here@mail.example", perishable=True)
     with office(lambda *_: "250 OK") as it:
-        assert send(late, other, letter("late-but@mail.example"), is_overtaken=ours) == [Overtaken(), None, None]
-    assert sorted(it.accepted) == ["here@mail.example", "late-but@mail.example"]
+        assert send(letter("late@mail.example"), letter("here@mail.example"), is_overtaken=ours) == [Overtaken(), None]
+    assert it.accepted == ["here@mail.example"]
 
 
 def test_what_is_overtaken_while_the_server_wants_it_later_is_dropped(office: Any, send: Send) -> None:
@@ -125,8 +124,7 @@ def test_what_is_overtaken_while_the_server_wants_it_later_is_dropped(office: An
         return letter.recipient in it.tries
 
     with office(lambda *_: "451 try again") as it:
-        one = letter("busy@mail.example", perishable=True)
-        assert send(one, is_overtaken=since_the_first_try) == [Overtaken()]
+        assert send(letter("busy@mail.example"), is_overtaken=since_the_first_try) == [Overtaken()]
     assert it.tries == {"busy@mail.example": 1}
 
 
