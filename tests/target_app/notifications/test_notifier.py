@@ -35,7 +35,7 @@ def told_late(appointments: Any, sql: Any) -> Callable[[str, str], UUID]:
         sql(f"UPDATE appointments SET {since} WHERE id = $1", appointment)
         (row,) = sql(
             "INSERT INTO appointment_events (appointment_id, state, actor_id, idempotency_key, relayed_at)"
-            " VALUES ($1, $2, system_actor(), 'late', now()) RETURNING id",
+            " VALUES ($1, $2, system_actor(), gen_random_uuid()::text, now()) RETURNING id",
             appointment,
             event,
         )
@@ -181,14 +181,16 @@ def test_what_the_server_wants_later_is_put_off_for_longer_each_time_and_then_gi
         ("offered", "state = 'offered', offer_expires_at = now() + interval '1 h'", {"sent"}),
         ("offered", "state = 'offered', offer_expires_at = now() - interval '1 s'", {"overtaken"}),
         ("offered", "state = 'requested', offer_expires_at = now() + interval '1 h'", {"overtaken"}),
-        ("accepted", "state = 'cancelled'", {"sent"}),
+        ("accepted", "state = 'accepted'", {"sent"}),
+        ("accepted", "state = 'cancelled'", {"overtaken"}),
+        ("cancelled", "state = 'cancelled'", {"sent"}),
         ("requested", "state = 'declined'", {"sent"}),
     ],
 )
-def test_an_offer_or_a_reminder_that_was_overtaken_is_not_sent(
+def test_an_offer_a_confirmation_or_a_reminder_that_was_overtaken_is_not_sent(
     members: Any, office: Any, told_late: Any, sql: Any, event: str, since: str, becomes: set[str]
 ) -> None:
-    """It is no dead letter, and stays what it is; what has happened is told in any case."""
+    """It is no dead letter, and stays what it is; what else has happened is told in any case."""
     late = told_late(event, since)
 
     async def go() -> tuple[int, int]:
