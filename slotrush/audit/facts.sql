@@ -81,15 +81,16 @@ CREATE TEMP TABLE due (event TEXT, recipient TEXT, PRIMARY KEY (event, recipient
 INSERT INTO due
 SELECT DISTINCT event, lower(recipient.value) FROM stored_transitions, json_each(recipients) AS recipient;
 
--- Of an offer or a reminder that something had overtaken nobody need have heard.
+-- Of an offer, a confirmation or a reminder that something had overtaken nobody need have heard. A reminder itself
+-- overtakes nothing.
 CREATE TEMP TABLE overtaken (event TEXT PRIMARY KEY) WITHOUT ROWID;
 INSERT INTO overtaken
 SELECT event FROM stored_transitions AS dropped
-WHERE state IN ('offered', 'reminder')
+WHERE state IN ('offered', 'accepted', 'reminder')
   AND (until_us <= overtaken_us
        OR EXISTS (SELECT 1 FROM entered AS later
                   WHERE later.appointment = dropped.appointment AND later.step > dropped.step
-                    AND later.at_us <= dropped.overtaken_us));
+                    AND later.state <> 'reminder' AND later.at_us <= dropped.overtaken_us));
 
 CREATE TEMP TABLE heard (event TEXT, recipient TEXT, copies INTEGER, PRIMARY KEY (event, recipient)) WITHOUT ROWID;
 INSERT INTO heard SELECT event, lower(recipient), count(*) FROM stored_mails GROUP BY 1, 2;

@@ -15,20 +15,17 @@ from target_app.identity.schemas import REMOVED_DOMAIN
 
 SENDER: Final = "Agenda <agenda@clinic.example>"
 CLINIC_TIME: Final = ZoneInfo("America/Sao_Paulo")
-PERISHABLE: Final = ("offered", "reminder")
-"""Events that may be overtaken (overtaken.sql) before an e-mail tells of them."""
 
 
 @dataclass(frozen=True)
 class Letter:
-    """`role`: as whom the recipient gets it, patient or doctor. `perishable`: it may be overtaken by what happens."""
+    """`role`: as whom the recipient gets it, patient or doctor."""
 
     event: UUID
     role: str
     recipient: str
     subject: str
     text: str
-    perishable: bool = False
 
     def message(self) -> bytes:
         """As it goes over the wire. Its Message-ID is the same for every attempt, so a mailbox can tell doubles.
@@ -54,7 +51,7 @@ def letters(event: Mapping[str, Any]) -> Iterator[Letter]:
         if role in text and not recipient.endswith(f"@{REMOVED_DOMAIN}"):
             values = _values(event, event[f"{role}_locale"], texts["words"])
             subject, body = text["subject"].format(**values), text[role].format(**values)
-            yield Letter(event["id"], role, recipient, subject, body, event["state"] in PERISHABLE)
+            yield Letter(event["id"], role, recipient, subject, body)
 
 
 def _values(event: Mapping[str, Any], locale: str, words: Mapping[str, str]) -> dict[str, str]:

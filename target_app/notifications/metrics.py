@@ -15,6 +15,9 @@ EMAILS: Final = Counter(
 )
 RETRIED: Final = Counter("notifier_emails_retried", "Attempts that were not an e-mail's first", registry=REGISTRY)
 REMINDERS: Final = Counter("notifier_reminders", "Reminders that this scheduler added", registry=REGISTRY)
+LOST: Final = Counter(
+    "notifier_events_lost", "Events that the stream had lost and that are in the outbox again", registry=REGISTRY
+)
 OUTBOX_LAG: Final = Gauge(
     "notifier_outbox_lag_seconds", "Age of the oldest event that the stream does not have yet", registry=REGISTRY
 )

@@ -180,7 +180,7 @@ class Notifier:
         """Waits for a database that is away, in which it could not be written either what became of the letter."""
         while True:
             try:
-                return bool(await self._pool.fetchval(_OVERTAKEN, letter.event))
+                return bool(await self._pool.fetchval(_OVERTAKEN, letter.event, letter.recipient))
             except (OSError, *TROUBLE) as error:
                 log.warning("it is not known whether an e-mail is overtaken: %s", words(error))
                 await asyncio.sleep(AGAIN_AFTER_S)

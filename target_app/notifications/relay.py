@@ -1,7 +1,8 @@
 """Outbox to stream: hands the events that bookings left in the database to the Redis stream.
 
 An event is marked as relayed in the same transaction that locks it, after the stream has it: it may be relayed twice
-when the process dies in between, never zero times.
+when the process dies in between, never zero times. What the stream loses afterwards, with its machine or in a
+failover, is put into the outbox again.
 """
 
 from typing import Any, Final
@@ -9,11 +10,16 @@ from typing import Any, Final
 import asyncpg
 from redis.asyncio import Redis
 
+from target_app.database import sql
+
 BATCH: Final = 1_000
 RUSH_WINDOW_S: Final = 3.0
 RUSH_EVENTS: Final = 100
 """So many events within the window are a rush."""
 HELD_BACK_MAX_S: Final = 20.0
+LOST_AFTER_S: Final = 300.0
+"""What was relayed so long ago, and is not in the stream, is lost or done. Clocks may differ by as much."""
+_LOST: Final = sql(__package__, "lost")
 
 
 async def should_wait(pool: asyncpg.Pool) -> bool:
@@ -63,3 +69,14 @@ async def relay(pool: asyncpg.Pool, redis: Redis, stream: str) -> int:
                 [row["id"] for row in rows],
             )
         return len(rows)
+
+
+async def regain(pool: asyncpg.Pool, redis: Redis, stream: str) -> int:
+    """Put up to BATCH events that the stream has lost into the outbox again, and return how many there were.
+
+    Any number of workers may do this at once. What is not lost after all is sent no second time (claim.sql).
+    """
+    oldest: Any = await redis.xrange(stream, count=1)
+    added_s = int(oldest[0][0].partition(b"-")[0]) / 1_000 if oldest else None
+    count: int = await pool.fetchval(_LOST, added_s, LOST_AFTER_S, BATCH)
+    return count

@@ -2,8 +2,10 @@
 -- when there is no such failed e-mail in their clinic to somebody who still has that address: retry_refusal.sql then
 -- says which. A key that was used before breaks notification_retries_pkey, and nothing happens.
 -- The event goes into the outbox again in the same statement, so no crash can lose it.
+-- Its attempts count anew, from the one that staff saw fail, so that a busy mail server puts it off and it is not dead
+-- at once. From 0 it would pass for one that was never tried, and its dead letter would stay.
 WITH again AS (
-    UPDATE notifications SET state = 'sending'
+    UPDATE notifications SET state = 'sending', attempts = 1
     FROM appointment_events AS event
     JOIN appointments ON appointments.id = event.appointment_id
     JOIN patients ON patients.id = appointments.patient_id

@@ -34,6 +34,11 @@ def steps(settings: Settings, pool: asyncpg.Pool, redis: Redis, mailer: Mailer) 
             return False
         return await relay.relay(pool, redis, stream) == relay.BATCH
 
+    async def regain() -> bool:
+        lost = await relay.regain(pool, redis, stream)
+        metrics.LOST.inc(lost)
+        return lost == relay.BATCH
+
     async def send() -> bool:
         await member.join()
         while True:
@@ -64,6 +69,7 @@ def steps(settings: Settings, pool: asyncpg.Pool, redis: Redis, mailer: Mailer) 
 
     return [
         Step("outbox to stream", hand_on, pause_s=0.25),
+        Step("what the stream has lost", regain, pause_s=300.0),
         Step("stream to e-mails", send, pause_s=0.0),
         Step("what dead workers left", rescue, pause_s=15.0),
         Step("e-mails that were put off", put_off, pause_s=5.0),

@@ -323,14 +323,23 @@ def told_of(world: World) -> list[str]:
     return [event for event in world.events if known(world, event) and world.to_patient(event) in world.mails]
 
 
-def offer_or_reminder_dropped_before_anything_overtook_it(world: World, pick: Pick) -> tuple[str, ...]:
-    event = pick([event for event in told_of(world) if world.events[event].state in TO_THE_PATIENT])
+def lasts(world: World, event: str) -> bool:
+    """Whether nothing can have overtaken what it tells."""
+    history = world.history(world.events[event].appointment)
+    later = {world.events[each].state for each in history[history.index(event) + 1 :]}
+    state = world.events[event].state
+    return later <= {"reminder"} if state == "accepted" else state not in TO_THE_PATIENT
+
+
+def mail_dropped_before_anything_overtook_it(world: World, pick: Pick) -> tuple[str, ...]:
+    event = pick([event for event in told_of(world) if world.events[event].state in (*TO_THE_PATIENT, "accepted")])
     world.drop(event, world.at_us(event))
     return world.to_patient(event)
 
 
-def dropped_mail_about_what_is_always_worth_telling(world: World, pick: Pick) -> tuple[str, ...]:
-    event = pick([event for event in told_of(world) if world.events[event].state not in TO_THE_PATIENT])
+def dropped_mail_about_what_is_still_worth_telling(world: World, pick: Pick) -> tuple[str, ...]:
+    """As is a confirmation, whatever reminds of it."""
+    event = pick([event for event in told_of(world) if lasts(world, event)])
     world.drop(event, 2 * FAR_US)
     return world.to_patient(event)
 
@@ -427,8 +436,8 @@ FAULTS: Final[dict[Fault, set[str]]] = {
     reschedule_at_another_price: {"broken_histories"},
     reschedule_told_as_a_request: {"broken_histories"},
     lost_mail: {"notifications_missing"},
-    offer_or_reminder_dropped_before_anything_overtook_it: {"notifications_missing"},
-    dropped_mail_about_what_is_always_worth_telling: {"notifications_missing"},
+    mail_dropped_before_anything_overtook_it: {"notifications_missing"},
+    dropped_mail_about_what_is_still_worth_telling: {"notifications_missing"},
     doubled_mail: {"notifications_doubled"},
     mail_to_a_stranger: {"notifications_doubled"},
     mail_about_what_concerns_nobody: {"notifications_doubled"},

@@ -112,6 +112,7 @@ LIVES: Final[list[list[tuple[str, str]]]] = [
     [("cancel", "cancelled")],
     [("", "expired")],
     [("accept", "accepted")],
+    [("accept", "accepted"), ("", "reminder")],
     [("accept", "accepted"), ("", "reminder"), ("complete", "completed")],
     [("accept", "accepted"), ("no_show", "no_show")],
     [("accept", "accepted"), ("", "reminder"), ("cancel", "cancelled")],
@@ -142,9 +143,11 @@ def consistent_worlds(draw: st.DrawFn) -> World:
     if draw(st.booleans()) and everybody:
         world.leave(draw(st.sampled_from(everybody)))
     for event, made in world.events.items():
-        if made.state in TO_THE_PATIENT and draw(st.booleans()):
-            is_last = event == world.history(made.appointment)[-1]
-            world.drop(event, FAR_US if is_last else world.at_us(event) + STEP_US)
+        history = world.history(made.appointment)
+        later = [world.events[each].state for each in history[history.index(event) + 1 :]]
+        is_ended = made.state == "accepted" and later[:1] not in ([], ["reminder"])
+        if (made.state in TO_THE_PATIENT or is_ended) and draw(st.booleans()):
+            world.drop(event, world.at_us(event) + STEP_US if later else FAR_US)
     return world
 
 

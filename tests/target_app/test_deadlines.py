@@ -17,6 +17,7 @@ from target_app.deadlines import InFlight
 from target_app.front_door import Answer, Call, FrontDoor, HotRoute
 from target_app.shedding import Overload
 from tests.ports import unused_port
+from tests.target_app import locks
 
 Eventually = Callable[..., Any]
 LIMIT_S = 30.0
@@ -106,15 +107,6 @@ def test_what_is_cancelled_for_another_reason_stays_cancelled() -> None:
     asyncio.run(run())
 
 
-WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'target_app'"
-"""Statements of a replica that wait for somebody else's lock."""
-
-
-async def _until(connection: Any, waiting: bool) -> None:
-    while bool(await connection.fetch(WAITING)) != waiting:
-        await asyncio.sleep(0.02)
-
-
 @pytest.fixture(scope="module")
 def replica(stack: Any, eventually: Eventually) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """One whose deadline is 2 s. The last test ends it."""
@@ -154,9 +146,9 @@ def test_a_deadline_ends_the_statement_in_the_database(
             async with other.transaction(), httpx.AsyncClient(base_url=url, timeout=30) as client:
                 await other.execute("SELECT FROM slots WHERE id = $1 FOR UPDATE", slot)
                 booking = asyncio.create_task(client.post("/v1/appointments", json={"slot_id": slot}, headers=headers))
-                await _until(other, waiting=True)
+                await locks.until(other, waited_for=True)
                 answer = await booking
-                await _until(other, waiting=False)  # although the lock stays
+                await locks.until(other, waited_for=False)  # although the lock stays
                 return answer
         finally:
             await other.close()
@@ -182,11 +174,11 @@ def test_the_database_ends_what_a_dead_replica_has_left(
                 await other.execute("SELECT FROM slots WHERE id = $1 FOR UPDATE", slot)
                 headers = patient.headers(str(uuid4()))
                 booking = asyncio.create_task(client.post("/v1/appointments", json={"slot_id": slot}, headers=headers))
-                await _until(other, waiting=True)
+                await locks.until(other, waited_for=True)
                 process.kill()
                 with pytest.raises(httpx.TransportError):
                     await booking
-                await _until(other, waiting=False)
+                await locks.until(other, waited_for=False)
         finally:
             await other.close()
 

@@ -16,6 +16,7 @@ SELECT pg_get_indexdef(indexrelid) AS definition FROM pg_index WHERE indrelid = 
         ("notification_retries", "(event_id, recipient"),
         ("appointments", "(doctor_id, lower(during)"),
         ("appointments", "(lower(during)) WHERE (state = 'requested'"),
+        ("appointment_events", "(relayed_at) WHERE (relayed_at IS NOT NULL"),
     ],
 )
 def test_there_is_an_index_that_begins_with(sql: Any, table: str, begins: str) -> None:

@@ -117,23 +117,29 @@ def unsent(publish: Any, book: Any, patient: Any, sql: Any, events_of: Any, even
 class Office:
     """A real mail server that answers each recipient as `verdict` says, and keeps what it accepted.
 
-    `verdict` gets the address and how many times it was asked for.
+    `verdict` gets the address and how many times it was asked for. A mail is accepted after `acceptance_s`.
     """
 
-    def __init__(self, verdict: Callable[[str, int], str], pause_s: float = 0.0) -> None:
-        self.verdict, self.pause_s = verdict, pause_s
+    HANGS_UP = ""
+    """The verdict of a server that closes the connection instead of an answer."""
+
+    def __init__(self, verdict: Callable[[str, int], str], pause_s: float = 0.0, acceptance_s: float = 0.0) -> None:
+        self.verdict, self.pause_s, self.acceptance_s = verdict, pause_s, acceptance_s
         self.tries: dict[str, int] = {}
         self.accepted: list[str] = []
 
-    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
+    async def handle_RCPT(self, server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
         await asyncio.sleep(self.pause_s)
         self.tries[address] = self.tries.get(address, 0) + 1
         answer = self.verdict(address, self.tries[address])
+        if answer == self.HANGS_UP:
+            server.transport.abort()
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
         return answer
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        await asyncio.sleep(self.acceptance_s)
         self.accepted.extend(envelope.rcpt_tos)
         return "250 OK"
 

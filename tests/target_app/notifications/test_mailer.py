@@ -19,8 +19,8 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailer, "BACK_OFF_S", 0.02)
 
 
-def letter(recipient: str, *, perishable: bool = False) -> Letter:
-    return Letter(uuid4(), "patient", recipient, "Subject", "Text\n", perishable)
+def letter(recipient: str) -> Letter:
+    return Letter(uuid4(), "patient", recipient, "Subject", "Text\n")
 
 
 async def never(_: Letter) -> bool:
@@ -77,14 +77,46 @@ def test_later_does_not_mean_for_ever_but_it_is_not_final(office: Any, send: Sen
     assert it.tries == {"busy@mail.example": TRIES_MAX}
 
 
-def test_of_the_perishable_letters_those_that_are_overtaken_are_dropped(office: Any, send: Send) -> None:
+def test_a_connection_that_ends_on_one_letter_is_a_try_of_that_letter(office: Any, send: Send) -> None:
+    with office(lambda address, _: office.HANGS_UP if "odd" in address else "250 OK") as it:
+        failure, other = send(letter("odd@mail.example"), letter("here@mail.example"))
+    assert isinstance(failure, Failure)
+    assert not failure.final
+    assert failure.reason
+    assert other is None
+    assert it.tries["odd@mail.example"] == TRIES_MAX
+
+
+def test_a_server_that_takes_its_time_to_accept_a_mail_gets_it_once(
+    office: Any, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that looks into each."""
+    monkeypatch.setattr(mailer, "ANSWER_MAX_S", 3.0)
+    with office(lambda *_: "250 OK", acceptance_s=3.3) as it:
+        assert send(letter("patient@mail.example")) == [None]
+    assert it.accepted == ["patient@mail.example"]
+
+
+def test_a_server_that_never_accepts_a_mail_had_long_enough_in_one_try(
+    office: Any, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailer, "ACCEPTANCE_MAX_S", 0.5)
+    with office(lambda *_: "250 OK", acceptance_s=60.0) as it:
+        assert send(letter("patient@mail.example")) == [Failure("Timed out waiting for server response", final=False)]
+    assert it.tries == {"patient@mail.example": 1}
+
+
+def test_the_pauses_for_a_server_that_is_away_for_days_stay_short() -> None:
+    assert mailer._pause_s(100_000) == mailer.BACK_OFF_MAX_S
+
+
+def test_letters_that_are_overtaken_are_dropped(office: Any, send: Send) -> None:
     async def ours(letter: Letter) -> bool:
         return "late" in letter.recipient
 
-    late, other = letter("late@mail.example", perishable=True), letter("here@mail.example", perishable=True)
     with office(lambda *_: "250 OK") as it:
-        assert send(late, other, letter("late-but@mail.example"), is_overtaken=ours) == [Overtaken(), None, None]
-    assert sorted(it.accepted) == ["here@mail.example", "late-but@mail.example"]
+        assert send(letter("late@mail.example"), letter("here@mail.example"), is_overtaken=ours) == [Overtaken(), None]
+    assert it.accepted == ["here@mail.example"]
 
 
 def test_what_is_overtaken_while_the_server_wants_it_later_is_dropped(office: Any, send: Send) -> None:
@@ -92,8 +124,7 @@ def test_what_is_overtaken_while_the_server_wants_it_later_is_dropped(office: An
         return letter.recipient in it.tries
 
     with office(lambda *_: "451 try again") as it:
-        one = letter("busy@mail.example", perishable=True)
-        assert send(one, is_overtaken=since_the_first_try) == [Overtaken()]
+        assert send(letter("busy@mail.example"), is_overtaken=since_the_first_try) == [Overtaken()]
     assert it.tries == {"busy@mail.example": 1}
 
 

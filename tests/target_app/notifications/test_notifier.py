@@ -5,12 +5,16 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+import httpx
 import pytest
 
 from target_app.notifications import mailer
 from target_app.notifications.notifier import ABANDONED_MS, GROUP, PAUSES_S
+from tests.target_app import locks
 
 ROWS = "SELECT state, attempts, error, retry_at - now() AS pause FROM notifications WHERE event_id = $1"
+TO_WHOM = "SELECT recipient, state FROM notifications WHERE event_id = $1"
 FINE, NEVER, LATER = "250 OK", "550 no such user", "451 try again"
 
 
@@ -31,7 +35,7 @@ def told_late(appointments: Any, sql: Any) -> Callable[[str, str], UUID]:
         sql(f"UPDATE appointments SET {since} WHERE id = $1", appointment)
         (row,) = sql(
             "INSERT INTO appointment_events (appointment_id, state, actor_id, idempotency_key, relayed_at)"
-            " VALUES ($1, $2, system_actor(), 'late', now()) RETURNING id",
+            " VALUES ($1, $2, system_actor(), gen_random_uuid()::text, now()) RETURNING id",
             appointment,
             event,
         )
@@ -177,14 +181,16 @@ def test_what_the_server_wants_later_is_put_off_for_longer_each_time_and_then_gi
         ("offered", "state = 'offered', offer_expires_at = now() + interval '1 h'", {"sent"}),
         ("offered", "state = 'offered', offer_expires_at = now() - interval '1 s'", {"overtaken"}),
         ("offered", "state = 'requested', offer_expires_at = now() + interval '1 h'", {"overtaken"}),
-        ("accepted", "state = 'cancelled'", {"sent"}),
+        ("accepted", "state = 'accepted'", {"sent"}),
+        ("accepted", "state = 'cancelled'", {"overtaken"}),
+        ("cancelled", "state = 'cancelled'", {"sent"}),
         ("requested", "state = 'declined'", {"sent"}),
     ],
 )
-def test_an_offer_or_a_reminder_that_was_overtaken_is_not_sent(
+def test_an_offer_a_confirmation_or_a_reminder_that_was_overtaken_is_not_sent(
     members: Any, office: Any, told_late: Any, sql: Any, event: str, since: str, becomes: set[str]
 ) -> None:
-    """It is no dead letter, and stays what it is; what has happened is told in any case."""
+    """It is no dead letter, and stays what it is; what else has happened is told in any case."""
     late = told_late(event, since)
 
     async def go() -> tuple[int, int]:
@@ -220,6 +226,58 @@ def test_a_reminder_is_overtaken_also_while_it_waits_for_the_mail_server(
     asyncio.run(go())
     assert states(sql, late) == ["overtaken"]
     assert it.accepted == []
+
+
+def test_a_patient_who_is_being_removed_gets_no_e_mail_and_their_address_is_not_kept(
+    stack: Any, members: Any, office: Any, unsent: UUID, sql: Any, email: Any, patient: Any, doctor: Any
+) -> None:
+    """The event was read already, with the address."""
+
+    async def go() -> None:
+        removal = await asyncpg.connect(stack.database_url)
+        try:
+            async with members() as ((notifier,), client, stream):
+                await client.xadd(stream, {"event": str(unsent)})
+                async with removal.transaction():
+                    await removal.execute("SELECT FROM patients WHERE id = $1 FOR UPDATE", UUID(patient.id))
+                    working = asyncio.create_task(notifier.work())
+                    await locks.until(removal, waited_for=True)
+                    await removal.execute(
+                        "UPDATE patients SET email = $2, cpf = NULL, removed_at = now() WHERE id = $1",
+                        UUID(patient.id),
+                        f"removed-{patient.id}@removed.invalid",
+                    )
+                await working
+        finally:
+            await removal.close()
+
+    with office(lambda *_: FINE) as it:
+        asyncio.run(go())
+    assert it.accepted == [email(doctor)]
+    assert [row["recipient"] for row in sql(TO_WHOM, unsent)] == [email(doctor)]
+
+
+def test_what_waits_for_the_mail_server_is_not_sent_to_a_patient_who_was_removed_meanwhile(
+    api: httpx.Client, members: Any, office: Any, unsent: UUID, sql: Any, email: Any, patient: Any, doctor: Any
+) -> None:
+    async def go() -> None:
+        async with members() as ((notifier,), client, stream):
+            await client.xadd(stream, {"event": str(unsent)})
+            working = asyncio.create_task(notifier.work())  # nobody is at the port
+            while not await asyncio.to_thread(states, sql, unsent):
+                await asyncio.sleep(0.02)
+            removed = await asyncio.to_thread(api.delete, "/v1/me", headers=patient.headers())
+            assert removed.status_code == 204
+            with it:
+                await working
+
+    it = office(lambda *_: FINE)
+    asyncio.run(go())
+    assert it.accepted == [email(doctor)]
+    assert {row["recipient"]: row["state"] for row in sql(TO_WHOM, unsent)} == {
+        email(doctor): "sent",
+        email(patient): "failed",
+    }
 
 
 def test_an_overtaken_e_mail_that_was_a_dead_letter_is_none_any_more(

@@ -154,6 +154,15 @@ def test_a_failed_e_mail_is_sent_again_and_only_that_one(
     assert str(failed).encode() not in [fields[b"event"] for _, fields in dead]
 
 
+def test_what_was_given_up_after_many_attempts_has_them_again(
+    retry: Any, look: Any, failed: UUID, email: Any, patient: Any, sql: Any, eventually: Any
+) -> None:
+    sql("UPDATE notifications SET attempts = 6 WHERE event_id = $1 AND recipient = $2", failed, email(patient))
+    assert retry(failed, email(patient)).status_code == 202
+    (again,) = eventually(lambda: look(state="sent", recipient=email(patient))["notifications"])
+    assert again["attempts"] == 2
+
+
 def test_a_repeated_request_sends_nothing_twice(
     retry: Any, look: Any, failed: UUID, email: Any, patient: Any, sql: Any, eventually: Any
 ) -> None:

@@ -29,6 +29,8 @@ def test_each_change_sends_one_mail_to_the_patient_and_one_to_the_doctor(
     appointment = book(patient, slot).json()["id"]
     path = f"/v1/appointments/{appointment}"
     api.post(f"{path}/accept", json={}, headers=doctor.headers(str(uuid4())))
+    _, accepted = events_of(appointment)
+    eventually(lambda: len(mails(accepted["id"])) == 2)  # before it is overtaken
     api.post(f"{path}/cancel", json={"reason": "I am ill"}, headers=patient.headers(str(uuid4())))
     events = events_of(appointment)
     assert [event["state"] for event in events] == ["requested", "accepted", "cancelled"]
