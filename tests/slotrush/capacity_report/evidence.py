@@ -28,7 +28,7 @@ from tests.slotrush.sweep.swept import QUOTA_USED_AT_LIMIT, Laboratory, measured
 LAW = Law(gamma=88.0, sigma=0.014, kappa=0.0)
 PATIENTS, THINK_TIME_S = 20_000, 20.0
 TODAY = date(2026, 11, 21)
-SETTINGS = Settings(cpu_quota_m=250, tolerance=0.015, tests_max=14)
+SETTINGS = Settings(cpu_quota_m=250, tolerance=0.015, tests_max=12)
 MACHINE = {"cores": 16, "memory_bytes": 32 * 2**30, "cgroup": "v2", "cpu_model": "A Processor", "os": "Linux 6.12"}
 STEP_S, CHECK_S, INTERVAL_S = 1.0, 300, 15
 FIRST_S = 1_795_000_000.0
