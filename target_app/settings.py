@@ -54,7 +54,7 @@ class Settings:
     database_connections: int = 8
     """Connections per process. Bookings are short; more connections only queue inside PostgreSQL."""
     trusted_proxies: Networks = LOOPBACK
-    """Whose X-Forwarded-For is believed."""
+    """Whose X-Forwarded-For is believed. Staff get in through no other proxy."""
     staff_networks: Networks = INTERNAL
     """Where staff may sign in and work from."""
     video_url_template: str = "https://video.clinic.example/{room}"
