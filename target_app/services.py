@@ -60,7 +60,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     board = Board(lambda doctor_id, since_s: agenda_queries.load(reads, doctor_id, since_s), feed.hears, time.monotonic)
     passwords = Passwords(settings.password_threads, settings.password_queue)
     throttle = Throttle(
-        redis, settings.key_prefix, key.private.private_bytes_raw(), settings.login_attempts_per_address, time.monotonic
+        redis,
+        settings.key_prefix,
+        key.private.private_bytes_raw(),
+        settings.login_attempts_per_address,
+        settings.sign_ups_per_address,
+        time.monotonic,
     )
     listening = asyncio.create_task(feed.run(board), name="feed")
     watching = asyncio.create_task(reads.watch(), name="watch over the read replica")

@@ -23,6 +23,8 @@ __all__ = ["attack"]
 
 PATIENTS = 3000
 DOCTORS = 1000
+SETTINGS = {"SIGN_UPS_PER_ADDRESS": "1000000"}
+"""All tests sign people up from one address."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -94,7 +96,7 @@ def session_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, session_bank: Path) -> Iterator[StackUrls]:
     """With people in it from the first moment: seeding wants an empty system, whatever test comes first."""
-    with Stack(StackOptions(tmp_path_factory.mktemp("stack"), replicas=2, proxies=1)) as stack:
+    with Stack(StackOptions(tmp_path_factory.mktemp("stack"), replicas=2, proxies=1, settings=SETTINGS)) as stack:
         urls = stack.start(lambda _: None)
         sizes = ["--patients", str(PATIENTS), "--doctors", str(DOCTORS), "--sessions", str(session_bank)]
         subprocess.run(
