@@ -77,7 +77,7 @@ class Account:
 
 def account(session: dict[str, str]) -> Account:
     """Of an entry of the session bank, which says more."""
-    return Account(session["id"], session["specialty"], session["token"])
+    return Account(session["id"], session.get("specialty", ""), session["token"])
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Accounts:
 
     patients: Iterator[Account]
     doctors: Iterator[Account]
+    staff: Iterator[Account]
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +113,7 @@ def accounts(stack: StackUrls, session_bank: Path) -> Accounts:
     return Accounts(
         iter([account(session) for session in sessions["patients"]]),
         iter([account(session) for session in sessions["doctors"]]),
+        iter([account(session) for session in sessions["staff"]]),
     )
 
 
