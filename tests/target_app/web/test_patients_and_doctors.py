@@ -156,6 +156,23 @@ def test_a_slot_that_somebody_else_took_is_said_to_be_gone(
     expect(page.locator(".time")).to_have_count(1)
 
 
+def test_a_time_that_is_tapped_before_the_doctor_is_shown_is_asked_about_all_the_same(
+    enter: Callable[..., Page], patient: Any, doctor: Any, publish: Callable[..., list[str]]
+) -> None:
+    publish()
+    page = enter(patient, "patient", locale="en")
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route(re.compile(f"/v1/doctors/{doctor.id}$"), hold)
+    page.goto(f"/doctors/{doctor.id}")
+    page.locator(".time").first.click()
+    held.pop().continue_()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Book")).to_be_visible()
+
+
 def test_a_booking_whose_answer_is_lost_is_sent_again_with_the_same_key(
     enter: Callable[..., Page], api: httpx.Client, patient: Any, doctor: Any, publish: Callable[..., list[str]]
 ) -> None:
