@@ -9,7 +9,7 @@ from slotrush.slo import Objectives
 CACHE_HITS_MIN = 0.99
 """Below, a database of this size does not fit into its memory (PostgreSQL wiki, "Performance optimization")."""
 REPLICATION_LAG_MAX_S = 5
-"""The booking system reads its own writes from the primary; others may see an agenda that is so old."""
+"""The booking system reads no replica that is more than 2 s behind: at so much, its reads burden the primary."""
 POOL_WAIT_MAX_S = 0.1
 
 

@@ -22,14 +22,18 @@ async def alive() -> Response:
 
 @router.get("/readyz")
 async def ready(services: Use) -> Response:
-    """The replica wants traffic: it does not drain, and its database and cache answer."""
+    """The replica wants traffic: it does not drain, and its database answers.
+
+    The cache is not asked: bookings go on without it, and one that is away would take all replicas out at once.
+    `cache_unanswered_total` tells of it, and the log.
+    """
     if services.draining:
         raise Problem(503, "draining", "This replica is shutting down")
     try:
-        await services.stores.require()
+        await services.readiness.require()
     except Exception as error:
         log.warning("not ready: %r", error)
-        raise Problem(503, "not-ready", "The database or the cache does not answer") from error
+        raise Problem(503, "not-ready", "The database does not answer") from error
     return Response("ok\n", media_type="text/plain")
 
 

@@ -25,6 +25,10 @@ BOOKINGS: Final = Counter("bookings", "Booking attempts by what became of them",
 EARLY_ANSWERS: Final = Counter("bookings_answered_early", "Bookings answered 'taken' without asking the database")
 AGENDA_LOADS: Final = Counter("agenda_loads", "Agendas read from the database")
 READS: Final = Counter("reads", "Reads of directory and agendas by the server that answered", ["server"])
+CACHE_UNANSWERED: Final = Counter(
+    "cache_unanswered",
+    "Looks for the other replicas' changes that the cache did not answer: several a minute while it is away",
+)
 
 _requests = cache(REQUESTS.labels)
 _duration = cache(DURATION.labels)

@@ -29,17 +29,17 @@ def client_address(scope: Scope, trusted_proxies: Networks) -> Address | None:
     hides the client. Where the header is missing, the peer is no proxy but the client itself, a health check say,
     unless another header shows that it passes on somebody's request.
     """
-    peer = _address(scope["client"][0]) if scope.get("client") else None
-    if peer is not None and not within(peer, trusted_proxies):
-        return peer
-    hops = [value for name, value in scope["headers"] if name == _FORWARDED_FOR]
-    if not hops:
-        return None if is_passed_on(scope) else peer
-    for hop in reversed(b",".join(hops).decode("latin-1").split(",")):
-        peer = _address(_without_port(hop.strip()))
-        if not within(peer, trusted_proxies):
-            break
-    return peer
+    return _believed(scope, trusted_proxies)[0]
+
+
+def is_inside(scope: Scope, trusted_proxies: Networks, inside: Networks) -> bool:
+    """Whether the client is known to be within one of the networks `inside`.
+
+    Who asks through a proxy that is not trusted is not known: a proxy that nobody configured has an address of its own
+    inside, and may let in the whole internet.
+    """
+    address, passes_on = _believed(scope, trusted_proxies)
+    return not passes_on and within(address, inside)
 
 
 def is_passed_on(scope: Scope) -> bool:
@@ -49,6 +49,22 @@ def is_passed_on(scope: Scope) -> bool:
 
 def within(address: Address | None, several: Sequence[IPv4Network | IPv6Network]) -> bool:
     return address is not None and any(address in network for network in several)
+
+
+def _believed(scope: Scope, trusted_proxies: Networks) -> tuple[Address | None, bool]:
+    """The last address that can be believed, and whether it asks for somebody else, as proxies do."""
+    peer = _address(scope["client"][0]) if scope.get("client") else None
+    if peer is not None and not within(peer, trusted_proxies):
+        return peer, is_passed_on(scope)
+    headers = [value for name, value in scope["headers"] if name == _FORWARDED_FOR]
+    if not headers:
+        return (None if is_passed_on(scope) else peer), False
+    hops = b",".join(headers).decode("latin-1").split(",")
+    while hops:
+        peer = _address(_without_port(hops.pop().strip()))
+        if not within(peer, trusted_proxies):
+            break
+    return peer, any(hop.strip() for hop in hops)
 
 
 def _without_port(hop: str) -> str:

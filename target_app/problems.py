@@ -28,18 +28,49 @@ _DATABASE_AWAY: Final = (
 _DATABASE_RETRY_AFTER_S: Final = 2
 away: Final = Seldom(pause_s=1.0)
 """A database that is away refuses hundreds of requests each second."""
+SCHEMA: Final = {
+    "title": "Problem",
+    "description": "Problem details (RFC 9457). Some reasons say more than this.",
+    "type": "object",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {
+            "type": "string",
+            "pattern": "^/problems/[a-z0-9-]+$",
+            "description": "Ends in the stable reason",
+            "examples": ["/problems/invalid-request"],
+        },
+        "title": {"type": "string", "minLength": 1, "examples": ["The request is not valid"]},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599, "examples": [422]},
+        "detail": {"type": "string", "minLength": 1, "examples": ["Try again in a moment."]},
+        "errors": {
+            "type": "array",
+            "description": "What is wrong with the request, and where",
+            "items": {
+                "type": "object",
+                "required": ["at", "problem"],
+                "additionalProperties": False,
+                "properties": {"at": {"type": "string"}, "problem": {"type": "string"}},
+            },
+            "examples": [[{"at": "body/slot_id", "problem": "Field required"}]],
+        },
+    },
+}
+"""Of every problem, among the components of the OpenAPI document."""
+_REFERENCE: Final = {"$ref": "#/components/schemas/Problem"}
 RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {
         "description": "Problem details (RFC 9457)",
         "content": {
             MEDIA_TYPE: {
+                "schema": _REFERENCE,
                 "example": {
                     "type": "/problems/slot-taken",
                     "title": "The slot is taken",
                     "status": 409,
                     "detail": "Another patient holds this slot. Read the agenda again and choose another.",
                     "free": 3,
-                }
+                },
             }
         },
     },
@@ -48,12 +79,13 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "headers": {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}},
         "content": {
             MEDIA_TYPE: {
+                "schema": _REFERENCE,
                 "example": {
                     "type": "/problems/sign-in-busy",
                     "title": "Too many people are signing in",
                     "status": 503,
                     "detail": "Try again in a moment.",
-                }
+                },
             }
         },
     },

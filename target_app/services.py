@@ -22,10 +22,10 @@ from target_app.identity import keys
 from target_app.identity.passwords import Passwords
 from target_app.identity.throttle import Throttle
 from target_app.identity.tokens import Tokens
+from target_app.readiness import Readiness
 from target_app.reads import Reads
 from target_app.records.objects import Objects
 from target_app.settings import Settings
-from target_app.stores import Stores
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 class Services:
     settings: Settings
     pool: asyncpg.Pool
-    redis: Redis
     key: keys.SigningKey
     tokens: Tokens
     passwords: Passwords
@@ -44,7 +43,7 @@ class Services:
     reads: Reads
     directory: Directory
     objects: Objects
-    stores: Stores
+    readiness: Readiness
     draining: bool = False
     being_booked: dict[Any, asyncio.Future[None]] = field(default_factory=dict)
     """By slot: done when the booking that is under way in this process has been decided."""
@@ -61,7 +60,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     board = Board(lambda doctor_id, since_s: agenda_queries.load(reads, doctor_id, since_s), feed.hears, time.monotonic)
     passwords = Passwords(settings.password_threads, settings.password_queue)
     throttle = Throttle(
-        redis, settings.key_prefix, key.private.private_bytes_raw(), settings.login_attempts_per_address, time.monotonic
+        redis,
+        settings.key_prefix,
+        key.private.private_bytes_raw(),
+        settings.login_attempts_per_address,
+        settings.sign_ups_per_address,
+        time.monotonic,
     )
     listening = asyncio.create_task(feed.run(board), name="feed")
     watching = asyncio.create_task(reads.watch(), name="watch over the read replica")
@@ -81,7 +85,6 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             yield Services(
                 settings,
                 pool,
-                redis,
                 key,
                 tokens,
                 passwords,
@@ -91,7 +94,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 reads,
                 directory,
                 objects,
-                Stores(lambda: asyncio.gather(pool.fetchval("SELECT 1"), redis.ping())),
+                Readiness(lambda: pool.fetchval("SELECT 1")),
             )
     finally:
         listening.cancel()

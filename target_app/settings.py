@@ -54,7 +54,7 @@ class Settings:
     database_connections: int = 8
     """Connections per process. Bookings are short; more connections only queue inside PostgreSQL."""
     trusted_proxies: Networks = LOOPBACK
-    """Whose X-Forwarded-For is believed."""
+    """Whose X-Forwarded-For is believed. Staff get in through no other proxy."""
     staff_networks: Networks = INTERNAL
     """Where staff may sign in and work from."""
     video_url_template: str = "https://video.clinic.example/{room}"
@@ -68,7 +68,9 @@ class Settings:
     password_queue: int = 100
     """How many sign-ins per process may wait for one of them; more are told at once to come back later."""
     login_attempts_per_address: int = 300
-    """Sign-ins and sign-ups per minute from one client address."""
+    """Sign-ins per minute from one client address."""
+    sign_ups_per_address: int = 10
+    """Sign-ups per hour from one client address: each may tell a stranger that somebody is registered."""
     overload_after_s: int = 20
     """A queue in front of a replica that stands for so long is no rush but overload; 0: load is never shed."""
     overload_wait_ms: int = 200
@@ -110,6 +112,7 @@ class Settings:
             password_threads=_count("PASSWORD_THREADS", 1),
             password_queue=_count("PASSWORD_QUEUE", 100),
             login_attempts_per_address=_count("LOGIN_ATTEMPTS_PER_ADDRESS", 300),
+            sign_ups_per_address=_count("SIGN_UPS_PER_ADDRESS", cls.sign_ups_per_address),
             overload_after_s=_count("OVERLOAD_AFTER_S", cls.overload_after_s, least=0),
             overload_wait_ms=_count("OVERLOAD_WAIT_MS", cls.overload_wait_ms),
             request_deadline_s=_count("REQUEST_DEADLINE_S", cls.request_deadline_s),

@@ -23,6 +23,8 @@ __all__ = ["attack"]
 
 PATIENTS = 3000
 DOCTORS = 1000
+SETTINGS = {"SIGN_UPS_PER_ADDRESS": "1000000"}
+"""All tests sign people up from one address."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,7 +77,7 @@ class Account:
 
 def account(session: dict[str, str]) -> Account:
     """Of an entry of the session bank, which says more."""
-    return Account(session["id"], session["specialty"], session["token"])
+    return Account(session["id"], session.get("specialty", ""), session["token"])
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Accounts:
 
     patients: Iterator[Account]
     doctors: Iterator[Account]
+    staff: Iterator[Account]
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +97,7 @@ def session_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, session_bank: Path) -> Iterator[StackUrls]:
     """With people in it from the first moment: seeding wants an empty system, whatever test comes first."""
-    with Stack(StackOptions(tmp_path_factory.mktemp("stack"), replicas=2, proxies=1)) as stack:
+    with Stack(StackOptions(tmp_path_factory.mktemp("stack"), replicas=2, proxies=1, settings=SETTINGS)) as stack:
         urls = stack.start(lambda _: None)
         sizes = ["--patients", str(PATIENTS), "--doctors", str(DOCTORS), "--sessions", str(session_bank)]
         subprocess.run(
@@ -110,6 +113,7 @@ def accounts(stack: StackUrls, session_bank: Path) -> Accounts:
     return Accounts(
         iter([account(session) for session in sessions["patients"]]),
         iter([account(session) for session in sessions["doctors"]]),
+        iter([account(session) for session in sessions["staff"]]),
     )
 
 

@@ -42,8 +42,8 @@ INSERT INTO patients (id, name, cpf, email)
 INSERT INTO doctors (id, name, crm, crm_state, specialty, price_cents, email)
     SELECT number_id(-n), 'Doctor', lpad(n::text, 6, '0'), 'SP', 'cardiology', 25000, 'd' || n || '@example.org'
     FROM generate_series(1, {doctors}) AS n;
-INSERT INTO slots (id, doctor_id, during, publish_key)
-    SELECT number_id(n), number_id(-1 - n % {doctors}), tstzrange(at, at + interval '30 minutes'), 'floor'
+INSERT INTO slots (id, doctor_id, during)
+    SELECT number_id(n), number_id(-1 - n % {doctors}), tstzrange(at, at + interval '30 minutes')
     FROM generate_series(1, {slots}) AS n, LATERAL (SELECT now() + n * interval '1 hour' AS at);
 """
 _NUMBER_ID: Final = """

@@ -67,7 +67,7 @@ def images(environment: Mapping[str, str], code: Code = OURS) -> Command:
 
 
 def ready(url: str) -> bool:
-    """Whether the replica at `url` reaches its database and its cache."""
+    """Whether the replica at `url` reaches its database."""
     try:
         with urllib.request.urlopen(f"{url}/readyz", timeout=_TIMEOUT_S) as answer:
             return bool(answer.status == 200)

@@ -4,7 +4,8 @@ The board may be behind the database by a bounded time, and it is only ever used
 "taken" early. That a slot is free is never believed: only the database gives a slot away.
 
 An agenda may be loaded from a replica of the database that is behind, but not one that changed since: of what this
-process knows to have happened nothing is undone by a load, and who has just booked, cancelled or published sees it.
+process knows to have happened nothing is undone by a load. Who has just booked, cancelled or published sees it here,
+and at another process once that has heard of it.
 """
 
 import asyncio

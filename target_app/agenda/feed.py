@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from target_app.agenda.board import Board
 from target_app.encoding import to_json
+from target_app.metrics import CACHE_UNANSWERED
 from target_app.steps import together
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class Feed:
                     await asyncio.sleep(max(due_s - self._now_s(), 0))
             except (RedisError, OSError) as error:
                 log.warning("this replica does not hear the others: %r", error)
+                CACHE_UNANSWERED.inc()
                 self._heard_at_s = float("-inf")  # what is said until it hears again is missed
                 await asyncio.sleep(WAIT_S)
 

@@ -14,8 +14,8 @@ WITH asked AS MATERIALIZED (
     ON CONFLICT DO NOTHING
     RETURNING idempotency_key
 )
-INSERT INTO slots (id, doctor_id, during, publish_key)
-SELECT asked.id, $2, asked.during, publication.idempotency_key
+INSERT INTO slots (id, doctor_id, during)
+SELECT asked.id, $2, asked.during
 FROM asked CROSS JOIN publication
 ORDER BY asked.during
 RETURNING id, lower(during) AS starts_at, minutes_of(during) AS minutes

@@ -5,11 +5,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
+from starlette.types import Scope
 
 from target_app.identity.tokens import Principal, Role
-from target_app.network import client_address, within
+from target_app.network import is_inside
 from target_app.problems import Problem
-from target_app.services import services_of
+from target_app.services import Services, services_of
 
 _documented = HTTPBearer(auto_error=False, description="A session token from POST /v1/sessions")
 
@@ -25,11 +26,14 @@ async def caller(request: Request, *roles: Role) -> Principal:
     principal = services.tokens.remembered(authorization) or await services.tokens.principal(authorization)
     if roles and principal.role not in roles:
         raise Problem(403, "forbidden", f"Only a {' or '.join(roles)} may do this")
-    if principal.role == "staff":
-        address = client_address(request.scope, services.settings.trusted_proxies)
-        if not within(address, services.settings.staff_networks):
-            raise Problem(403, "outside-the-clinic", "Staff work from the clinic's networks only")
+    if principal.role == "staff" and not is_at_the_clinic(services, request.scope):
+        raise Problem(403, "outside-the-clinic", "Staff work from the clinic's networks only")
     return principal
+
+
+def is_at_the_clinic(services: Services, scope: Scope) -> bool:
+    """Whether staff may sign in and work from where the request comes from."""
+    return is_inside(scope, services.settings.trusted_proxies, services.settings.staff_networks)
 
 
 def _authorization(request: Request) -> bytes:

@@ -24,7 +24,8 @@ async def sign_up_patient(
     services: Use, key: Key, patient: NewPatient, request: Request, response: Response
 ) -> Registered:
     """'already-registered' (409) does not tell whether it is for the e-mail or for the CPF. A retry with the same
-    Idempotency-Key, e-mail, CPF and password gives the first answer again."""
+    Idempotency-Key, e-mail, CPF and password gives the first answer again. 'too-many-sign-ups' (429): there
+    were many from the same address within an hour; Retry-After says when to come back."""
     return await _sign_up(services, patient, key, request, response)
 
 
@@ -33,7 +34,8 @@ async def sign_up_doctor(
     services: Use, key: Key, doctor: NewDoctor, request: Request, response: Response
 ) -> Registered:
     """'already-registered' (409) does not tell whether it is for the e-mail or for the CRM. A retry with the same
-    Idempotency-Key, e-mail, CRM and password gives the first answer again."""
+    Idempotency-Key, e-mail, CRM and password gives the first answer again. 'too-many-sign-ups' (429): there
+    were many from the same address within an hour; Retry-After says when to come back."""
     return await _sign_up(services, doctor, key, request, response)
 
 

@@ -21,9 +21,11 @@ async def sign_up(
     """Register them, and answer their id. Raises Problem 409, 429 and 503.
 
     The refusal does not say whether the e-mail or the document is known, the work is the same for either, and the
-    attempts of an address are limited: so much a stranger learns about who is registered, and no more.
+    sign-ups of an address are few: so much a stranger learns about who is registered, and so many CPFs they can take
+    from their owners, and no more. Who is sent away because too many wait has not tried.
     """
-    await services.throttle.attempt(address)
+    services.passwords.admit()
+    await services.throttle.sign_up(address)
     password_hash = await services.passwords.hash(person.password)
     common = (person.email, password_hash, key, person.name, person.locale)
     async with services.pool.acquire() as connection:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from target_app.encoding import to_json
 from target_app.front_door import Answer, Call, body_as, body_of, hot
 from target_app.identity import sessions
+from target_app.identity.access import is_at_the_clinic
 from target_app.identity.schemas import EMAIL_EXAMPLE, PASSWORD_EXAMPLE, Credentials, Refresh, Session
 from target_app.network import client_address
 from target_app.problems import RESPONSES
@@ -35,7 +36,8 @@ async def sign_in(call: Call) -> Answer:
     services.passwords.admit()
     credentials = body_as(Credentials, await call.whole_body())
     address = client_address(call.scope, services.settings.trusted_proxies)
-    return Answer(201, to_json(await sessions.sign_in(services, credentials, address)))
+    at_the_clinic = is_at_the_clinic(services, call.scope)
+    return Answer(201, to_json(await sessions.sign_in(services, credentials, address, at_the_clinic)))
 
 
 @router.post("/v1/sessions/refresh", status_code=201, summary="Stay signed in")
@@ -43,8 +45,8 @@ async def refresh(services: Use, refresh: Refresh, request: Request) -> Session:
     """A refresh token is good once and gives the next. One that comes again ('refresh-reused', 401) ends the session,
     as somebody else may have it; for 10 s it is taken for a client that lost the answer, which gets another next one,
     and only the latest is good: clients refresh one at a time."""
-    address = client_address(request.scope, services.settings.trusted_proxies)
-    return Session(**await sessions.refresh(services, refresh.refresh_token, address))
+    at_the_clinic = is_at_the_clinic(services, request.scope)
+    return Session(**await sessions.refresh(services, refresh.refresh_token, at_the_clinic))
 
 
 @router.post("/v1/sessions/logout", status_code=204, summary="Sign out")

@@ -9,7 +9,7 @@ from uuid import UUID
 from target_app.database import sql
 from target_app.identity.schemas import REFRESH_S, SESSION_S, SPENT_S, Credentials
 from target_app.identity.tokens import unauthenticated
-from target_app.network import Address, within
+from target_app.network import Address
 from target_app.problems import Problem
 from target_app.services import Services
 
@@ -49,9 +49,11 @@ class RefreshToken(NamedTuple):
         return hashlib.sha256(self.family + self.once).digest()
 
 
-async def sign_in(services: Services, credentials: Credentials, address: Address | None) -> dict[str, Any]:
-    """A session as JSON has it. Raises Problem 401, alike and after the same work for an unknown account, a wrong
-    password and staff outside the clinic's networks, 429 and 503."""
+async def sign_in(
+    services: Services, credentials: Credentials, address: Address | None, at_the_clinic: bool
+) -> dict[str, Any]:
+    """A session as JSON has it. `at_the_clinic`: whether staff may sign in from there. Raises Problem 401, alike and
+    after the same work for an unknown account, a wrong password and staff elsewhere, 429 and 503."""
     name = credentials.name()
     await services.throttle.attempt(address, name)
     failed = False
@@ -61,7 +63,7 @@ async def sign_in(services: Services, credentials: Credentials, address: Address
         )
         password_hash = account["password_hash"] if account else None
         correct = await services.passwords.check(password_hash, credentials.password)
-        failed = not correct or (account["role"] == "staff" and not _inside(services, address))
+        failed = not correct or (account["role"] == "staff" and not at_the_clinic)
         token = RefreshToken.first()
         if failed or not await services.pool.fetchrow(
             _OPEN, account["id"], password_hash, token.family_hash(), token.hash(), REFRESH_S
@@ -73,7 +75,7 @@ async def sign_in(services: Services, credentials: Credentials, address: Address
     return _session(services, account["id"], account["role"], token)
 
 
-async def refresh(services: Services, text: str, address: Address | None) -> dict[str, Any]:
+async def refresh(services: Services, text: str, at_the_clinic: bool) -> dict[str, Any]:
     """The session goes on: a new token, and a refresh token in place of this one, which stays good for SPENT_S: a page
     that is left while it asks never gets the answer, and its reader must not be signed out for that.
 
@@ -81,7 +83,7 @@ async def refresh(services: Services, text: str, address: Address | None) -> dic
     token = RefreshToken.parse(text)
     successor = token.next()
     account = await services.pool.fetchrow(
-        _ROTATE, token.family_hash(), token.hash(), successor.hash(), REFRESH_S, _inside(services, address), SPENT_S
+        _ROTATE, token.family_hash(), token.hash(), successor.hash(), REFRESH_S, at_the_clinic, SPENT_S
     )
     if account is not None:
         return _session(services, account["id"], account["role"], successor)
@@ -98,10 +100,6 @@ async def refresh(services: Services, text: str, address: Address | None) -> dic
 async def sign_out(services: Services, text: str) -> None:
     """No refresh token of the session is good any more. One that was signed out before is left in peace."""
     await services.pool.execute("DELETE FROM refresh_tokens WHERE family = $1", RefreshToken.parse(text).family_hash())
-
-
-def _inside(services: Services, address: Address | None) -> bool:
-    return within(address, services.settings.staff_networks)
 
 
 def _session(services: Services, account: UUID, role: Any, token: RefreshToken) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Limits on guessing: sign-in attempts are counted in Valkey, by all replicas together.
+"""Limits on guessing: attempts to sign in and sign-ups are counted in Valkey, by all replicas together.
 
 Without Valkey nobody is throttled, and everybody can still sign in. Keys carry keyed hashes, so that neither they
 nor a guess at all CPFs tells whose they are.
@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from ipaddress import IPv6Address, ip_network
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 FAILURES_MAX: Final = 10
 FAILURES_WINDOW_S: Final = 900
 ATTEMPTS_WINDOW_S: Final = 60
+SIGN_UPS_WINDOW_S: Final = 3600
 ANSWER_S: Final = 1.0
 AWAY_S: Final = 5.0
 """How long a cache that did not answer within ANSWER_S is left alone."""
@@ -48,44 +49,73 @@ end
 """
 
 
+class Counter(NamedTuple):
+    """How many attempts of the `kind` there may be `of` somebody, in a window that begins with the first."""
+
+    kind: str
+    of: str
+    max: int
+    window_s: int
+
+
 class Throttle:
-    """`secret` keys the hashes and is the same for all replicas; `now_s` is a monotonic clock."""
+    """`secret` keys the hashes and is the same for all replicas; `now_s` is a monotonic clock.
+
+    `attempts_max` are an address's attempts to sign in within ATTEMPTS_WINDOW_S, `sign_ups_max` those to sign up within
+    SIGN_UPS_WINDOW_S.
+    """
 
     def __init__(
-        self, redis: Redis, prefix: str, secret: bytes, attempts_per_address_max: int, now_s: Callable[[], float]
+        self,
+        redis: Redis,
+        prefix: str,
+        secret: bytes,
+        attempts_max: int,
+        sign_ups_max: int,
+        now_s: Callable[[], float],
     ) -> None:
         self._count, self._take_back = redis.register_script(_COUNT), redis.register_script(_TAKE_BACK)
         self._prefix, self._secret = prefix, hashlib.sha256(b"throttle" + secret).digest()
-        self._attempts_per_address_max, self._now_s = attempts_per_address_max, now_s
+        self._attempts_max, self._sign_ups_max, self._now_s = attempts_max, sign_ups_max, now_s
         self._away_until_s = float("-inf")
 
-    async def attempt(self, address: Address | None, account: str | None = None) -> None:
-        """Count an attempt from the address on the account, as a failure until it is taken back: guesses that come at
-        once are no way around the limit.
+    async def attempt(self, address: Address | None, account: str) -> None:
+        """Count an attempt to sign in from the address on the account, as a failure until it is taken back: guesses
+        that come at once are no way around the limit.
 
         `account` is the name that was given, known or not: a limit that two names of one person shared would tell
         that they belong together. Raises Problem 429.
         """
-        keys, limits = [], []
+        counters = []
         if address is not None:
-            keys.append(self._key("address", _subscriber(address)))
-            limits += [self._attempts_per_address_max, ATTEMPTS_WINDOW_S * 1000]
-        if account is not None:
-            keys.append(self._key("account", account))
-            limits += [FAILURES_MAX, FAILURES_WINDOW_S * 1000]
-        full_ms = await self._ask(self._count, keys, limits) if keys else 0
-        if full_ms:
-            raise Problem(
-                429,
-                "too-many-attempts",
-                "Too many attempts to sign in",
-                "Wait for as long as the Retry-After header says.",
-                retry_after_s=math.ceil(full_ms / 1000),
-            )
+            counters.append(Counter("address", _subscriber(address), self._attempts_max, ATTEMPTS_WINDOW_S))
+        counters.append(Counter("account", account, FAILURES_MAX, FAILURES_WINDOW_S))
+        await self._count_in(counters, "too-many-attempts", "Too many attempts to sign in")
+
+    async def sign_up(self, address: Address | None) -> None:
+        """Count a sign-up from the address, which may tell that somebody is registered, or take a name from them.
+        Raises Problem 429."""
+        if address is not None:
+            counter = Counter("sign-up", _subscriber(address), self._sign_ups_max, SIGN_UPS_WINDOW_S)
+            await self._count_in([counter], "too-many-sign-ups", "Too many sign-ups from one address")
 
     async def take_back(self, account: str) -> None:
         """The attempt on the account did not fail after all."""
         await self._ask(self._take_back, [self._key("account", account)], [])
+
+    async def _count_in(self, counters: Sequence[Counter], reason: str, title: str) -> None:
+        """Raises Problem 429 when one of them is full."""
+        keys = [self._key(counter.kind, counter.of) for counter in counters]
+        limits = [limit for counter in counters for limit in (counter.max, counter.window_s * 1000)]
+        full_ms = await self._ask(self._count, keys, limits)
+        if full_ms:
+            raise Problem(
+                429,
+                reason,
+                title,
+                "Wait for as long as the Retry-After header says.",
+                retry_after_s=math.ceil(full_ms / 1000),
+            )
 
     async def _ask(self, script: Any, keys: Sequence[str], arguments: Sequence[int]) -> int:
         """The script's answer; 0 while the cache is away."""

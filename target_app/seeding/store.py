@@ -43,8 +43,8 @@ class Store:
 
     async def slots(self, slots: Iterable[Slot]) -> None:
         """They are streamed: however many there are, few are in memory."""
-        rows = ((slot.id, slot.doctor_id, asyncpg.Range(*slot.span), "seed") for slot in slots)
-        await self._copy("slots", ("id", "doctor_id", "during", "publish_key"), rows)
+        rows = ((slot.id, slot.doctor_id, asyncpg.Range(*slot.span)) for slot in slots)
+        await self._copy("slots", ("id", "doctor_id", "during"), rows)
 
     async def analyze(self) -> None:
         await self._connection.execute(f"ANALYZE {', '.join(_TABLES)}")

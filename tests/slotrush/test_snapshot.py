@@ -32,7 +32,7 @@ INSERT INTO accounts VALUES ('{PATIENT}', 'patient', '{PATIENT_MAIL}', '-');
 INSERT INTO accounts VALUES ('{DOCTOR}', 'doctor', '{DOCTOR_MAIL}', '-');
 INSERT INTO patients VALUES ('{PATIENT}', 'Paula', '00000000000', '{PATIENT_MAIL}');
 INSERT INTO doctors VALUES ('{DOCTOR}', 'Davi', '0000', 'XX', 'snapshots', 25000, '{DOCTOR_MAIL}');
-INSERT INTO slots VALUES ('{SLOT}', '{DOCTOR}', '[2026-12-01 12:00Z, 2026-12-01 12:30Z)', 'a-publication');
+INSERT INTO slots VALUES ('{SLOT}', '{DOCTOR}', '[2026-12-01 12:00Z, 2026-12-01 12:30Z)');
 INSERT INTO appointments
     SELECT '{APPOINTMENT}', id, doctor_id, '{PATIENT}', during, 25000, 'requested', '{KEY}' FROM slots
     WHERE id = '{SLOT}';

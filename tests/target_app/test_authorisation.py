@@ -5,6 +5,7 @@ The routes come from the OpenAPI document; one that is not in the table below fa
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -103,10 +104,12 @@ NOT_OWN: Final = {
     ("POST /v1/records/{record_id}/uploaded", "doctor"),  # the patient announced it
 }
 """What stays closed to somebody of the right role whose patient or doctor it is."""
-SLOTS: Final = {"slots": [{"starts_at": "2031-06-01T12:00:00Z", "minutes": 30}]}
+TODAY: Final = datetime.now(UTC).date()
+MONDAY: Final = TODAY + timedelta(days=70 - TODAY.weekday())
+SLOTS: Final = {"slots": [{"starts_at": f"{MONDAY - timedelta(days=1)}T12:00:00Z", "minutes": 30}]}
 WEEK: Final = {
-    "first_day": "2031-06-02",
-    "last_day": "2031-06-02",
+    "first_day": str(MONDAY),
+    "last_day": str(MONDAY),
     "weekdays": [{"weekday": 1, "from": "09:00", "until": "10:00", "minutes": 30}],
 }
 FILE: Final = {
@@ -179,7 +182,7 @@ def make_world(stack: Any, accounts: Any, sql: Any, staff_of: Any) -> Iterator[C
 
 
 def _world(api: httpx.Client, victim: Any, treating: Any, staff: dict[str, str]) -> World:
-    times = [{"starts_at": f"2031-05-0{day}T12:00:00Z", "minutes": 30} for day in (1, 2)]
+    times = [{"starts_at": f"{TODAY + timedelta(days=days)}T12:00:00Z", "minutes": 30} for days in (30, 31)]
     slots = api.post("/v1/slots", json={"slots": times}, headers=treating.headers(str(uuid4()))).json()["slots"]
     choice = {"slot_id": slots[0]["id"]}
     appointment = api.post("/v1/appointments", json=choice, headers=victim.headers(str(uuid4()))).json()

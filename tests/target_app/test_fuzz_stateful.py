@@ -1,8 +1,8 @@
 """Sequences of requests, each made of what the answers before it said: all are answered as the documentation says.
 
 A slot that was published is booked, moved or removed, what was booked is accepted, cancelled or moved, in any order
-and with anything else around it; doctor and patient take turns as the routes want them. FUZZ_SEQUENCES=200 tries so
-many.
+and with anything else around it; doctor, patient and staff take turns as the routes want them. FUZZ_SEQUENCES=200 tries
+so many.
 """
 
 import os
@@ -39,6 +39,8 @@ CHECKS: Final = [
 ]
 DOCTORS: Final = ("/v1/slots", "/accept", "/decline", "/complete", "/no-show", "/prescriptions", "/slots")
 """Ends of the paths whose writes are a doctor's; all else is asked by the patient."""
+STAFFS: Final = "/v1/notifications"
+"""But for what begins so."""
 LOSES_THE_ACCOUNT: Final = "DELETE /v1/me"
 LINKS: Final[dict[tuple[str, int], dict[str, tuple[Any, str]]]] = {
     ("POST /v1/slots", 201): {
@@ -89,8 +91,12 @@ class Conversation(SCHEMA.as_state_machine()):  # type: ignore[misc]  # made at 
     """Operations that were answered well."""
 
     def get_call_kwargs(self, case: Any) -> dict[str, Any]:
-        is_doctors = case.method != "GET" and case.path.endswith(DOCTORS)
-        return {"base_url": self.base_url, "headers": self.headers["doctor" if is_doctors else "patient"]}
+        role = "patient"
+        if case.path.startswith(STAFFS):
+            role = "staff"
+        elif case.method != "GET" and case.path.endswith(DOCTORS):
+            role = "doctor"
+        return {"base_url": self.base_url, "headers": self.headers[role]}
 
     def before_call(self, case: Any) -> None:
         """Where chance would take for ever: a key that is new, and a time that is free."""
@@ -110,9 +116,10 @@ class Conversation(SCHEMA.as_state_machine()):  # type: ignore[misc]  # made at 
 
 
 @pytest.fixture
-def conversation(stack: Any, patient: Any, doctor: Any, attack: Attacks) -> Iterator[type[Conversation]]:
+def conversation(stack: Any, accounts: Any, patient: Any, doctor: Any, attack: Attacks) -> Iterator[type[Conversation]]:
     Conversation.base_url = stack.base_url
-    Conversation.headers = {"patient": patient.headers(), "doctor": doctor.headers()}
+    staff = next(accounts.staff)
+    Conversation.headers = {"patient": patient.headers(), "doctor": doctor.headers(), "staff": staff.headers()}
     Conversation.tried = attack("fuzzed sequences of requests")
     yield Conversation
     Conversation.good.clear()

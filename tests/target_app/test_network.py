@@ -8,7 +8,8 @@ import pytest
 
 from target_app.identity import keys
 from target_app.identity.tokens import Tokens
-from target_app.network import client_address, networks, within
+from target_app.network import client_address, is_inside, networks, within
+from target_app.settings import INTERNAL, LOOPBACK
 from tests.attacks import Attacks
 
 PROXIES = networks("127.0.0.0/8,10.1.0.0/16")
@@ -62,6 +63,24 @@ def test_a_proxy_that_does_not_tell_for_whom_it_asks_is_not_the_client(header: s
     assert client_address(passed_on, PROXIES) is None
     passed_on["headers"].append((b"x-forwarded-for", b"203.0.113.9"))
     assert str(client_address(passed_on, PROXIES)) == "203.0.113.9"
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Proto"]
+)
+def test_who_asks_through_a_proxy_that_is_not_trusted_is_not_inside(header: str) -> None:
+    """Its own address says nothing of theirs, and theirs is but its word."""
+    asked = scope("10.0.3.7")
+    assert is_inside(asked, LOOPBACK, INTERNAL)
+    asked["headers"].append((header.lower().encode(), b"10.0.0.1"))
+    assert not is_inside(asked, LOOPBACK, INTERNAL)
+
+
+def test_a_trusted_proxy_behind_one_that_is_not_lets_nobody_in() -> None:
+    assert is_inside(scope("127.0.0.1", "10.0.3.7"), LOOPBACK, INTERNAL)
+    assert not is_inside(scope("127.0.0.1", "10.0.0.1, 10.0.3.7"), LOOPBACK, INTERNAL)
+    assert is_inside(scope("127.0.0.1", "10.0.0.1, 10.1.2.3"), PROXIES, INTERNAL), "where both are trusted"
+    assert not is_inside(scope("127.0.0.1", "203.0.113.9, 10.1.2.3"), PROXIES, INTERNAL)
 
 
 def test_an_unknown_address_is_within_nothing() -> None:

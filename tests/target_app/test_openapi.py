@@ -7,6 +7,8 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import validate
 
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
 
 @pytest.fixture
 def document(api: httpx.Client) -> dict[str, Any]:
@@ -29,7 +31,24 @@ def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
 def test_every_operation_has_a_summary_and_its_problems(document: dict[str, Any]) -> None:
     for name, operation in operations(document).items():
         assert operation["summary"], name
-        assert "application/problem+json" in operation["responses"]["4XX"]["content"], name
+        for status in ("4XX", "503"):
+            ((media_type, content),) = operation["responses"][status]["content"].items()
+            assert (media_type, content["schema"]) == ("application/problem+json", PROBLEM), name
+            assert Draft202012Validator(document["components"]["schemas"]["Problem"]).is_valid(content["example"]), name
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"type": "slot-taken", "title": "Taken", "status": 409},
+        {"type": "/problems/slot-taken", "status": 409},
+        {"type": "/problems/slot-taken", "title": "Taken", "status": "409"},
+        {"type": "/problems/invalid-request", "title": "Wrong", "status": 422, "errors": [{"loc": ["body"]}]},
+    ],
+)
+def test_what_is_no_problem_does_not_pass_for_one(document: dict[str, Any], wrong: dict[str, Any]) -> None:
+    assert not Draft202012Validator(document["components"]["schemas"]["Problem"]).is_valid(wrong)
 
 
 def test_every_write_that_is_not_idempotent_by_nature_documents_its_key(document: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from slotrush.bench.wiretap import Wiretap
-from target_app.stores import FRESH_S
+from target_app.readiness import FRESH_S
 
 Eventually = Callable[..., Any]
 

@@ -17,6 +17,7 @@ const isPatient = session()?.role === "patient";
 const place = `/v1/doctors/${doctorId}/waiting-list`;
 let doctor = null;
 let chosenDay = given.get("day");
+const arrived = showDoctor();
 
 async function showDoctor() {
   doctor = await get(`/v1/doctors/${doctorId}`);
@@ -62,6 +63,7 @@ function showDay(slots) {
 }
 
 async function confirm(slot) {
+  await arrived; // whoever is quick taps before
   const lines = [`${moment(slot.starts_at)} · ${t("site.minutes", { minutes: slot.minutes })}`];
   lines.push(doctor.name, moved ? t("agenda.move_explained") : price(doctor.price_cents));
   const act = async () => {
@@ -98,7 +100,7 @@ if (moved) {
   $("#moving").hidden = false;
 }
 try {
-  await Promise.all([showDoctor(), showTimes()]);
+  await Promise.all([arrived, showTimes()]);
 } catch (error) {
   fill($("#doctor"), h("h1", {}, told(error)));
   fill($("#times"));

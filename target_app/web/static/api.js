@@ -1,11 +1,13 @@
 // Asking the API. What fails for a moment is asked again; a change keeps its Idempotency-Key until its outcome is
-// known, even over a reload, so that it never happens twice.
+// known, even over a reload, so that it never happens twice: for ten minutes, or until its thing has changed otherwise.
 import { leave, token } from "./session.js";
 import { sha256 } from "./digest.js";
 
 const TRIES = 4;
 const TIMEOUT_MS = 15_000;
 const WAIT_S_MAX = 5;
+const KEPT_MS = 600_000;
+const OPEN = "change ";
 
 /** A refusal: `reason` is stable, `errors` says which fields of the request were wrong. */
 export class Problem extends Error {
@@ -30,16 +32,27 @@ export function get(path, query = {}) {
 
 /** Change something: once, however often it must be sent. */
 export async function change(method, path, body) {
-  const place = `key ${await sha256(new TextEncoder().encode(`${method} ${path} ${JSON.stringify(body)}`))}`;
-  const key = sessionStorage.getItem(place) ?? crypto.randomUUID();
-  sessionStorage.setItem(place, key);
+  const place = OPEN + (await sha256(new TextEncoder().encode(`${method} ${path} ${JSON.stringify(body)}`)));
+  const kept = JSON.parse(sessionStorage.getItem(place));
+  const key = kept && Date.now() - kept.sent_ms < KEPT_MS ? kept.key : crypto.randomUUID();
+  sessionStorage.setItem(place, JSON.stringify({ key, method, path, sent_ms: Date.now() }));
   try {
     const answer = await patiently(() => authorised(method, path, body, key));
     sessionStorage.removeItem(place);
+    forget(method, path);
     return answer;
   } catch (error) {
     if (error instanceof Problem && error.status < 500) sessionStorage.removeItem(place);
     throw error;
+  }
+}
+
+/** What this change has overtaken must not be answered as it was before: what it was made by, and its opposite. */
+function forget(method, path) {
+  for (const place of Object.keys(sessionStorage).filter((name) => name.startsWith(OPEN))) {
+    const open = JSON.parse(sessionStorage.getItem(place));
+    const isOpposite = path === open.path && method !== open.method;
+    if (isOpposite || path.startsWith(`${open.path}/`)) sessionStorage.removeItem(place);
   }
 }
 

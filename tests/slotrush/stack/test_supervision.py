@@ -36,7 +36,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, S
 def answers(urls: StackUrls) -> bool:
     """Whether the stores answer, and so does a replica through the proxies, each time.
 
-    The stores are asked themselves: a replica may say for a second more what it heard of them.
+    The stores are asked themselves: a replica says nothing of Valkey, and of the database for a second more what it
+    heard.
     """
     if not (database.answers(urls.database_url) and valkey.answers(urls.redis_url)):
         return False

@@ -68,8 +68,8 @@ def test_the_same_removal_sent_at_once_is_done_once_and_all_are_told_so(
 
 
 FILL = """
-INSERT INTO slots (doctor_id, during, publish_key)
-SELECT $1, tstzrange(start, start + interval '5 min'), 'full'
+INSERT INTO slots (doctor_id, during)
+SELECT $1, tstzrange(start, start + interval '5 min')
 FROM generate_series(1, $2) AS number,
      LATERAL (SELECT now() + make_interval(days => 30, mins => 5 * number)) AS moment (start)
 """
@@ -78,9 +78,7 @@ FROM generate_series(1, $2) AS number,
 def test_an_agenda_has_an_end(api: httpx.Client, doctor: Any, publish: Any, sql: Any, reason: Any) -> None:
     """Also for publications at once; what is past does not count."""
     sql(FILL, UUID(doctor.id), AGENDA_SLOTS_MAX - 20)
-    sql(
-        "INSERT INTO slots (doctor_id, during, publish_key) SELECT $1, '[2020-01-01, 2020-01-02)', 'p'", UUID(doctor.id)
-    )
+    sql("INSERT INTO slots (doctor_id, during) SELECT $1, '[2020-01-01, 2020-01-02)'", UUID(doctor.id))
 
     def add(number: int) -> httpx.Response:
         first = datetime.now(UTC) + timedelta(days=2 + number)

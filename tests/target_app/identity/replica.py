@@ -18,7 +18,7 @@ def running(stack: Any, **settings: str) -> Iterator[httpx.Client]:
     port = unused_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "target_app.serve", "--port", str(port)],
-        env=stack.environment() | {"DATABASE_CONNECTIONS": "2"} | settings,
+        env=stack.environment() | {"DATABASE_CONNECTIONS": "2", "SIGN_UPS_PER_ADDRESS": "1000000"} | settings,
     )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:

@@ -180,8 +180,8 @@ def test_what_has_begun_already_stays_for_the_accounting(
     (row,) = sql(
         """
         WITH slot AS (
-            INSERT INTO slots (doctor_id, during, publish_key)
-            VALUES ($1, tstzrange(now() - interval '3 hours', now() - interval '2 hours'), 'k') RETURNING *
+            INSERT INTO slots (doctor_id, during)
+            VALUES ($1, tstzrange(now() - interval '3 hours', now() - interval '2 hours')) RETURNING *
         )
         INSERT INTO appointments (slot_id, doctor_id, patient_id, during, price_cents, state, idempotency_key)
         SELECT id, doctor_id, $2, during, 12345, 'accepted', 'k' FROM slot RETURNING id

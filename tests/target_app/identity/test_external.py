@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -123,7 +124,8 @@ def test_roles_open_what_they_open_with_our_own_tokens(
 ) -> None:
     (row,) = sql("SELECT email FROM accounts WHERE id = $1", doctor.id)
     token = issuer.token(email=row["email"], email_verified=True, realm_access={"roles": ["doctor", "patient"]})
-    slots = {"slots": [{"starts_at": "2031-01-01T12:00:00Z", "minutes": 30}]}
+    starts_at = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    slots = {"slots": [{"starts_at": starts_at, "minutes": 30}]}
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": str(uuid4())}
     assert client.post("/v1/slots", json=slots, headers=headers).status_code == 201
     booked = client.post("/v1/appointments", json={"slot_id": str(uuid4())}, headers=headers)

@@ -12,6 +12,7 @@ import pytest
 
 from target_app.identity.staff import main
 from tests.commands import run_within
+from tests.target_app.identity import replica
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -127,6 +128,22 @@ def test_a_member_of_staff_who_leaves_the_clinic_goes_on_once_they_are_back(
     outside = inside.post("/v1/sessions/refresh", json=session, headers=OUTSIDE)
     assert (outside.status_code, outside.text) == (401, unknown.text)
     assert inside.post("/v1/sessions/refresh", json=session).status_code == 201
+
+
+def test_staff_do_not_get_in_through_a_proxy_that_nobody_configured(
+    stack: Any, register_staff: Any, sign_in: Any, bearer: Any, reason: Any
+) -> None:
+    email = register_staff()["email"]
+    with replica.running(stack, TRUSTED_PROXIES="") as behind:
+        session = sign_in(at=behind, email=email)
+        assert behind.get("/v1/me", headers=bearer(session)).status_code == 200
+
+        behind.headers.update(OUTSIDE)
+        outside = behind.get("/v1/me", headers=bearer(session))
+        assert (outside.status_code, reason(outside)) == (403, "outside-the-clinic")
+        refresh = {"refresh_token": session.json()["refresh_token"]}
+        assert behind.post("/v1/sessions/refresh", json=refresh).status_code == 401
+        assert sign_in(at=behind, email=email).status_code == 401
 
 
 def test_patients_sign_in_and_stay_from_anywhere(

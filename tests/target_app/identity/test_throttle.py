@@ -11,7 +11,14 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from target_app.identity.throttle import ATTEMPTS_WINDOW_S, AWAY_S, FAILURES_MAX, FAILURES_WINDOW_S, Throttle
+from target_app.identity.throttle import (
+    ATTEMPTS_WINDOW_S,
+    AWAY_S,
+    FAILURES_MAX,
+    FAILURES_WINDOW_S,
+    SIGN_UPS_WINDOW_S,
+    Throttle,
+)
 from target_app.problems import Problem
 from target_app.seed import PASSWORD
 from target_app.settings import Settings
@@ -21,6 +28,8 @@ from tests.target_app.identity import replica
 Reason = Callable[[httpx.Response], str]
 HERE = ip_address("198.51.100.7")
 NETWORK_ONE = ip_address("2001:db8:0:1::1")
+ATTEMPTS_MAX = 5
+SIGN_UPS_MAX = 3
 
 
 def with_throttle(
@@ -30,17 +39,17 @@ def with_throttle(
         redis: Redis = Redis.from_url(url)
         prefix = f"{uuid4()}:"
         try:
-            await story(Throttle(redis, prefix, b"secret", 5, now_s), redis, prefix)
+            await story(Throttle(redis, prefix, b"secret", ATTEMPTS_MAX, SIGN_UPS_MAX, now_s), redis, prefix)
         finally:
             await redis.aclose()
 
     asyncio.run(told())
 
 
-async def refusal(throttle: Throttle, *of: Any) -> Problem:
+async def refusal(attempt: Awaitable[None], reason: str = "too-many-attempts") -> Problem:
     with pytest.raises(Problem) as refused:
-        await throttle.attempt(*of)
-    assert (refused.value.status, refused.value.reason) == (429, "too-many-attempts")
+        await attempt
+    assert (refused.value.status, refused.value.reason) == (429, reason)
     return refused.value
 
 
@@ -52,7 +61,7 @@ def test_an_account_bears_so_many_failures(stack: Any) -> None:
     async def story(throttle: Throttle, redis: Redis, prefix: str) -> None:
         for _ in range(FAILURES_MAX):
             await throttle.attempt(None, "maria@mail.example")
-        refused = await refusal(throttle, None, "maria@mail.example")
+        refused = await refusal(throttle.attempt(None, "maria@mail.example"))
         (key,) = [key async for key in redis.scan_iter(f"{prefix}*")]
         left_s = await redis.pttl(key) / 1000
         assert left_s <= retry_after_s(refused) <= FAILURES_WINDOW_S
@@ -90,9 +99,9 @@ def test_guesses_that_come_at_once_are_no_way_around(stack: Any, attack: Attacks
 
 def test_an_address_has_so_many_attempts_whoever_they_are_on(stack: Any) -> None:
     async def story(throttle: Throttle, _: Redis, __: str) -> None:
-        for number in range(5):
+        for number in range(ATTEMPTS_MAX):
             await throttle.attempt(HERE, f"patient.{number}@mail.example")
-        refused = await refusal(throttle, HERE, "one.more@mail.example")
+        refused = await refusal(throttle.attempt(HERE, "one.more@mail.example"))
         assert 0 < retry_after_s(refused) <= ATTEMPTS_WINDOW_S
         await throttle.attempt(ip_address("198.51.100.8"), "one.more@mail.example")
 
@@ -101,10 +110,23 @@ def test_an_address_has_so_many_attempts_whoever_they_are_on(stack: Any) -> None
 
 def test_a_subscriber_is_one_address_however_many_they_have(stack: Any) -> None:
     async def story(throttle: Throttle, _: Redis, __: str) -> None:
-        for number in range(5):
-            await throttle.attempt(NETWORK_ONE + number)
-        await refusal(throttle, NETWORK_ONE + 2**63)
-        await throttle.attempt(NETWORK_ONE + 2**64)
+        for number in range(SIGN_UPS_MAX):
+            await throttle.sign_up(NETWORK_ONE + number)
+        await refusal(throttle.sign_up(NETWORK_ONE + 2**63), "too-many-sign-ups")
+        await throttle.sign_up(NETWORK_ONE + 2**64)
+
+    with_throttle(stack.redis_url, story)
+
+
+def test_an_address_has_a_few_sign_ups_besides(stack: Any) -> None:
+    async def story(throttle: Throttle, _: Redis, __: str) -> None:
+        for _attempt in range(SIGN_UPS_MAX):
+            await throttle.sign_up(HERE)
+        refused = await refusal(throttle.sign_up(HERE), "too-many-sign-ups")
+        assert ATTEMPTS_WINDOW_S < retry_after_s(refused) <= SIGN_UPS_WINDOW_S
+        await throttle.sign_up(ip_address("198.51.100.8"))
+        await throttle.attempt(HERE, "maria@mail.example")
+        await throttle.sign_up(None)
 
     with_throttle(stack.redis_url, story)
 
@@ -115,7 +137,7 @@ def test_keys_have_the_prefix_and_say_nothing_of_anybody(stack: Any) -> None:
         keys = [key.decode() async for key in redis.scan_iter(f"{prefix}*")]
         assert len(keys) == 2
         assert not any("52998224725" in key or str(HERE) in key for key in keys)
-        other = Throttle(redis, prefix, b"another secret", 5, lambda: 0.0)
+        other = Throttle(redis, prefix, b"another secret", ATTEMPTS_MAX, SIGN_UPS_MAX, lambda: 0.0)
         await other.attempt(HERE, "52998224725")
         assert len([key async for key in redis.scan_iter(f"{prefix}*")]) == 4, (
             "hashes cannot be made without the secret"
@@ -178,23 +200,41 @@ def test_an_unknown_account_is_throttled_like_a_known_one(sign_in: Any, new_pati
     assert statuses == [401] * FAILURES_MAX + [429]
 
 
-def test_signing_in_and_up_from_one_address_is_limited(
-    stack: Any, sign_in: Any, patient: Any, sql: Any, new_patient: Any, reason: Reason
+def test_signing_in_from_one_address_is_limited(
+    stack: Any, sign_in: Any, patient: Any, sql: Any, reason: Reason
 ) -> None:
     (row,) = sql("SELECT email FROM accounts WHERE id = $1", patient.id)
     with replica.running(stack, LOGIN_ATTEMPTS_PER_ADDRESS="3") as client:
         client.headers["X-Forwarded-For"] = "203.0.113.9"
-        assert [sign_in(PASSWORD, client, email=row["email"]).status_code for _ in range(2)] == [201, 201]
-        headers = {"Idempotency-Key": str(uuid4())}
-        assert client.post("/v1/patients", json=new_patient(), headers=headers).status_code == 201
-        for answer in (
-            sign_in(PASSWORD, client, email=row["email"]),
-            client.post("/v1/patients", json=new_patient(), headers=headers),
-        ):
-            assert (answer.status_code, reason(answer)) == (429, "too-many-attempts")
-            assert 0 < int(answer.headers["retry-after"]) <= ATTEMPTS_WINDOW_S
+        assert [sign_in(PASSWORD, client, email=row["email"]).status_code for _ in range(3)] == [201] * 3
+        answer = sign_in(PASSWORD, client, email=row["email"])
+        assert (answer.status_code, reason(answer)) == (429, "too-many-attempts")
+        assert 0 < int(answer.headers["retry-after"]) <= ATTEMPTS_WINDOW_S
         client.headers["X-Forwarded-For"] = "203.0.113.10"
         assert sign_in(PASSWORD, client, email=row["email"]).status_code == 201
+
+
+def test_who_asks_by_signing_up_who_is_registered_is_soon_told_no_more(
+    stack: Any, sign_in: Any, new_patient: Any, reason: Reason
+) -> None:
+    """Nor do they go on to take names from their owners."""
+    known = new_patient()
+    with replica.running(stack, SIGN_UPS_PER_ADDRESS="3") as client:
+
+        def sign_up(person: dict[str, Any]) -> httpx.Response:
+            return client.post("/v1/patients", json=person, headers={"Idempotency-Key": str(uuid4())})
+
+        client.headers["X-Forwarded-For"] = "203.0.113.11"
+        assert sign_up(known).status_code == 201
+        assert sign_up(new_patient(cpf="11111111111")).status_code == 422, "this says nothing, and does not count"
+        assert [sign_up(new_patient(cpf=known["cpf"])).status_code for _ in range(2)] == [409] * 2
+        for person in (new_patient(cpf=known["cpf"]), new_patient()):
+            answer = sign_up(person)
+            assert (answer.status_code, reason(answer)) == (429, "too-many-sign-ups")
+            assert ATTEMPTS_WINDOW_S < int(answer.headers["retry-after"]) <= SIGN_UPS_WINDOW_S
+        assert sign_in(at=client, cpf=known["cpf"]).status_code == 201
+        client.headers["X-Forwarded-For"] = "203.0.113.12"
+        assert sign_up(new_patient()).status_code == 201
 
 
 def test_a_storm_is_sent_away_and_bookings_go_on(
@@ -234,6 +274,7 @@ def test_a_storm_is_sent_away_and_bookings_go_on(
         ({"PASSWORD_THREADS": "0"}, "PASSWORD_THREADS"),
         ({"PASSWORD_QUEUE": "many"}, "PASSWORD_QUEUE"),
         ({"LOGIN_ATTEMPTS_PER_ADDRESS": "-1"}, "LOGIN_ATTEMPTS_PER_ADDRESS"),
+        ({"SIGN_UPS_PER_ADDRESS": "0"}, "SIGN_UPS_PER_ADDRESS"),
         ({"OIDC_ISSUER": "login.clinic.example"}, "OIDC_ISSUER"),
         ({"OIDC_ISSUER": "https://login.clinic.example"}, "OIDC_AUDIENCE"),
     ],

@@ -83,8 +83,8 @@ def appointments(sql: Callable[..., Any], patient: Any, doctor: Any) -> Callable
         rows = sql(
             """
             WITH slot AS (
-                INSERT INTO slots (doctor_id, during, publish_key)
-                SELECT $1, tstzrange(start, start + interval '5 min'), gen_random_uuid()::text
+                INSERT INTO slots (doctor_id, during)
+                SELECT $1, tstzrange(start, start + interval '5 min')
                 FROM generate_series(0, $3 - 1) AS number,
                      LATERAL (SELECT now() + make_interval(secs => $4 + 300 * number)) AS moment (start)
                 RETURNING *

@@ -230,6 +230,28 @@ def test_the_patient_sees_one_look_an_hour_however_often_a_page_asks(
     assert log() == [doctor.id, other_doctor.id, doctor.id]
 
 
+def test_a_file_that_came_since_the_last_look_is_not_seen_unnoticed(
+    api: httpx.Client, patient: Any, doctor: Any, pdf: bytes, announce: Any, seen_by: Any
+) -> None:
+    def look(**page: str) -> None:
+        of_patient = {"patient_id": patient.id} | page
+        api.get("/v1/records", params=of_patient, headers=doctor.headers()).raise_for_status()
+
+    def looks() -> int:
+        accesses = api.get("/v1/records/accesses", headers=patient.headers()).json()["accesses"]
+        return [each["action"] for each in accesses].count("listed")
+
+    seen_by(patient, doctor)
+    announce(patient, pdf)
+    look()
+    newer = announce(patient, pdf).json()["id"]
+    look(before=newer)
+    assert looks() == 1, "this page has nothing new"
+    for _ in range(2):
+        look()
+    assert looks() == 2
+
+
 def test_a_doctor_who_waits_for_their_own_upload_does_not_look(
     api: httpx.Client, patient: Any, doctor: Any, pdf: bytes, announce: Any, upload: Any, seen_by: Any
 ) -> None:

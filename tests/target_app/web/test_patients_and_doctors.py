@@ -156,6 +156,23 @@ def test_a_slot_that_somebody_else_took_is_said_to_be_gone(
     expect(page.locator(".time")).to_have_count(1)
 
 
+def test_a_time_that_is_tapped_before_the_doctor_is_shown_is_asked_about_all_the_same(
+    enter: Callable[..., Page], patient: Any, doctor: Any, publish: Callable[..., list[str]]
+) -> None:
+    publish()
+    page = enter(patient, "patient", locale="en")
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route(re.compile(f"/v1/doctors/{doctor.id}$"), hold)
+    page.goto(f"/doctors/{doctor.id}")
+    page.locator(".time").first.click()
+    held.pop().continue_()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Book")).to_be_visible()
+
+
 def test_a_booking_whose_answer_is_lost_is_sent_again_with_the_same_key(
     enter: Callable[..., Page], api: httpx.Client, patient: Any, doctor: Any, publish: Callable[..., list[str]]
 ) -> None:
@@ -180,6 +197,84 @@ def test_a_booking_whose_answer_is_lost_is_sent_again_with_the_same_key(
     assert len(keys) == 2
     assert len(set(keys)) == 1
     assert len(api.get("/v1/appointments", headers=patient.headers()).json()["appointments"]) == 1
+
+
+UNKNOWN: dict[str, Any] = {
+    "status": 503,
+    "headers": {"Content-Type": "application/problem+json", "Retry-After": "60"},
+    "body": '{"type": "/problems/too-late", "title": "The answer took too long", "status": 503}',
+}
+
+
+def test_what_was_cancelled_is_booked_anew_though_its_first_booking_was_never_answered(
+    enter: Callable[..., Page],
+    stack: Any,
+    api: httpx.Client,
+    patient: Any,
+    doctor: Any,
+    publish: Callable[..., list[str]],
+    eventually: Callable[..., Any],
+) -> None:
+    publish()
+    page = enter(patient, "patient", locale="en")
+
+    def book() -> None:
+        page.goto(f"/doctors/{doctor.id}")
+        page.locator(".time").first.click()
+        page.get_by_role("dialog").get_by_role("button", name="Book").click()
+
+    def lose_the_answer(route: Any) -> None:
+        assert route.fetch().status == 201
+        route.fulfill(**UNKNOWN)
+
+    page.route(re.compile("/v1/appointments$"), lose_the_answer, times=1)
+    book()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+    page.goto("/appointments")
+    page.locator("#upcoming").get_by_role("button", name="Cancel").click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("I am travelling")
+    page.get_by_role("dialog").get_by_role("button", name="Cancel it").click()
+    expect(page.locator("#said")).to_have_text("The appointment is cancelled.")
+    agendas = [f"{url}/v1/doctors/{doctor.id}/agenda" for url in stack.replica_urls]
+    eventually(lambda: all(httpx.get(agenda, headers=patient.headers()).json()["free"] for agenda in agendas))
+
+    book()
+    page.wait_for_url("**/appointments")
+    expect(page.locator("#upcoming .badge")).to_have_text("Waiting for the doctor")
+    states = [each["state"] for each in api.get("/v1/appointments", headers=patient.headers()).json()["appointments"]]
+    assert sorted(states) == ["cancelled", "requested"]
+
+
+def test_a_change_whose_outcome_is_unknown_keeps_its_key_for_ten_minutes(
+    enter: Callable[..., Page], patient: Any, doctor: Any, publish: Callable[..., list[str]]
+) -> None:
+    publish()
+    page = enter(patient, "patient", locale="en")
+    keys: list[str] = []
+
+    def never_answer(route: Any) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        route.fulfill(**UNKNOWN)
+
+    def book_again() -> None:
+        with page.expect_response(re.compile("/v1/appointments$")):
+            page.get_by_role("dialog").get_by_role("button", name="Book").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+
+    page.route(re.compile("/v1/appointments$"), never_answer)
+    page.clock.install()
+    page.goto(f"/doctors/{doctor.id}")
+    page.locator(".time").first.click()
+    book_again()
+    page.clock.fast_forward("04:00")
+    book_again()
+    page.clock.fast_forward("10:10")
+    book_again()
+
+    assert len(keys) == 3
+    assert keys[0] == keys[1]
+    assert keys[1] != keys[2]
 
 
 def test_somebody_new_signs_up_changes_the_language_and_leaves_for_good(visit: Visit) -> None:

@@ -1,10 +1,10 @@
-"""Whether the stores answer: asked once for all who want to know, and never remembered when they do not."""
+"""Whether the database answers: asked once for all who want to know, and never remembered when it does not."""
 
 import asyncio
 
 import pytest
 
-from target_app.stores import FRESH_S, LIMIT_S, Stores
+from target_app.readiness import FRESH_S, LIMIT_S, Readiness
 
 
 class Question:
@@ -39,43 +39,45 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def stores(ask: Question, clock: Clock) -> Stores:
-    return Stores(ask, clock)
+def readiness(ask: Question, clock: Clock) -> Readiness:
+    return Readiness(ask, clock)
 
 
-def test_all_who_ask_within_a_second_ask_once(stores: Stores, ask: Question, clock: Clock) -> None:
+def test_all_who_ask_within_a_second_ask_once(readiness: Readiness, ask: Question, clock: Clock) -> None:
     async def scene() -> None:
         ask.takes_s = 0.01
-        await asyncio.gather(*(stores.require() for _ in range(40)))
+        await asyncio.gather(*(readiness.require() for _ in range(40)))
         assert ask.asked == 1
         clock.now_s += FRESH_S / 2
-        await stores.require()
+        await readiness.require()
         assert ask.asked == 1
         clock.now_s += FRESH_S / 2
-        await stores.require()
+        await readiness.require()
         assert ask.asked == 2
 
     asyncio.run(scene())
 
 
-def test_a_store_that_does_not_answer_is_asked_again_by_whoever_comes_next(stores: Stores, ask: Question) -> None:
+def test_a_database_that_does_not_answer_is_asked_again_by_whoever_comes_next(
+    readiness: Readiness, ask: Question
+) -> None:
     async def scene() -> None:
         ask.fails = True
         for asked in (1, 2):
             with pytest.raises(ConnectionError):
-                await stores.require()
+                await readiness.require()
             assert ask.asked == asked
         ask.fails = False
-        await stores.require()
+        await readiness.require()
 
     asyncio.run(scene())
 
 
-def test_nobody_waits_longer_than_the_limit_also_not_for_others_who_wait(stores: Stores, ask: Question) -> None:
+def test_nobody_waits_longer_than_the_limit_also_not_for_others_who_wait(readiness: Readiness, ask: Question) -> None:
     async def scene() -> None:
         ask.takes_s = 10 * LIMIT_S
         async with asyncio.timeout(1.5 * LIMIT_S):
-            found = await asyncio.gather(*(stores.require() for _ in range(3)), return_exceptions=True)
+            found = await asyncio.gather(*(readiness.require() for _ in range(3)), return_exceptions=True)
         assert [type(error) for error in found] == [TimeoutError] * 3
 
     asyncio.run(scene())

@@ -1,4 +1,4 @@
-"""Whether the database and the cache answer, asked once for all who want to know at about the same time.
+"""Whether the database answers, asked once for all who want to know at about the same time.
 
 Every proxy asks every replica each second, once for each of its clusters: twenty proxies would be forty looks a second.
 """
@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 FRESH_S: Final = 1.0
-"""For so long the stores are taken to answer as they did; that they do not is never remembered."""
+"""For so long the database is taken to answer as it did; that it does not is never remembered."""
 LIMIT_S: Final = 2.0
 
 
-class Stores:
-    """`ask` returns when all stores have answered, and raises what keeps one of them from it."""
+class Readiness:
+    """`ask` returns when the database has answered, and raises what keeps it from that."""
 
     def __init__(self, ask: Callable[[], Awaitable[object]], now_s: Callable[[], float] = time.monotonic) -> None:
         self._ask, self._now_s = ask, now_s
