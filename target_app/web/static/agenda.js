@@ -18,6 +18,7 @@ const place = `/v1/doctors/${doctorId}/waiting-list`;
 let doctor = null;
 let chosenDay = given.get("day");
 const arrived = showDoctor();
+$("#share").href = `/records?share=${doctorId}`;
 
 async function showDoctor() {
   doctor = await get(`/v1/doctors/${doctorId}`);
@@ -25,7 +26,6 @@ async function showDoctor() {
   const lines = doctorLines(doctor);
   lines.firstChild.replaceWith(h("h1", {}, doctor.name));
   fill($("#doctor"), lines);
-  $("#share").href = `/records?share=${doctorId}`;
 }
 
 async function showTimes() {
