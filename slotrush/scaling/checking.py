@@ -34,7 +34,7 @@ from slotrush.scaling.scaler import Scaler
 from slotrush.scaling.systems import compressed, parts
 from slotrush.scaling.trail import TrailLook
 from slotrush.slo import ALL_ENDPOINTS, Availability, Objectives
-from slotrush.stack import Stack
+from slotrush.stack import Stack, envoy
 from slotrush.stack.replicas import PRE_STOP_S
 from slotrush.swarm.load import parse_arrivals
 
@@ -185,7 +185,14 @@ def examine(
         attendant.hpa,
         attendant.options,
         cpu_m,
-        parts(cpu_m / 1000, options.proxies, attendant.hpa.max_replicas, os.cpu_count(), demands),
+        parts(
+            cpu_m / 1000,
+            options.proxies,
+            attendant.hpa.max_replicas,
+            os.cpu_count(),
+            demands,
+            envoy.CONNECTIONS_PER_REPLICA,
+        ),
         start_s or 0.0,
         attendant.resolution_s,
         PRE_STOP_S,

@@ -14,8 +14,8 @@ from slotrush.scaling.demands import Demands
 from slotrush.scaling.simulating import System
 
 CONNECTIONS_PER_REPLICA: Final = 32
-"""Of each proxy for each replica that there may be; fewer replicas have more each (slotrush/stack/envoy.py, and the
-circuit breaker of k8s/base/gateway.yaml)."""
+"""Of each proxy for each replica that there may be; fewer replicas have more each (the circuit breaker of
+k8s/base/gateway.yaml; on this machine there are more: slotrush/stack/envoy.py)."""
 POOL_PER_REPLICA: Final = 8
 """DATABASE_CONNECTIONS of k8s/base/booking.env, and of the booking system's settings."""
 TIMEOUT_S: Final = 60.0
@@ -31,12 +31,17 @@ START_CPU_S: Final = 1.5
 
 
 def parts(
-    cpu_quota: float | None, proxies: int, replicas_max: int, database_cores: int | None, demands: Demands
+    cpu_quota: float | None,
+    proxies: int,
+    replicas_max: int,
+    database_cores: int | None,
+    demands: Demands,
+    connections_per_replica: int = CONNECTIONS_PER_REPLICA,
 ) -> Parts:
     """The sizes of a system that is made for `replicas_max`, with `cpu_quota` cores each; None is without quota."""
     return Parts(
         cpu_quota=cpu_quota,
-        connections=CONNECTIONS_PER_REPLICA * proxies * replicas_max,
+        connections=connections_per_replica * proxies * replicas_max,
         pool_per_replica=POOL_PER_REPLICA,
         database_servers=database_cores,
         proxy_s=demands.proxy_s,

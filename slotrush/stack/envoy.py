@@ -19,8 +19,9 @@ from slotrush.stack.process import Command
 _PACKAGE: Final = "envoy"
 _CLUSTER: Final = "app"
 _UNLIMITED: Final = 1_000_000
-_UPSTREAM_CONNECTIONS_PER_REPLICA: Final = 32
-"""Per proxy process. Requests beyond that wait in Envoy, in order of arrival, and cost the replicas nothing."""
+CONNECTIONS_PER_REPLICA: Final = 96
+"""Per proxy process. Requests beyond that wait in Envoy, in order of arrival, and cost the replicas nothing. So many
+that every process of a rush has a batch to work on when it gets a core: with 32 a race's drain takes 8 % longer."""
 _PASSWORDS: Final = "passwords"
 """The same replicas, for what waits for a password check: in a storm of logins no booking waits behind them."""
 _PASSWORD_CONNECTIONS_PER_REPLICA: Final = 128
@@ -139,7 +140,7 @@ def bootstrap(
         "static_resources": {
             "listeners": [_listener(port, throttles)],
             "clusters": [
-                _cluster(_CLUSTER, endpoints_file, _UPSTREAM_CONNECTIONS_PER_REPLICA * replicas),
+                _cluster(_CLUSTER, endpoints_file, CONNECTIONS_PER_REPLICA * replicas),
                 _cluster(_PASSWORDS, endpoints_file, _PASSWORD_CONNECTIONS_PER_REPLICA * replicas),
             ],
         },
