@@ -33,10 +33,10 @@ from slotrush.plan.series import cost_series, offer_costs, paid_for, response_se
 from slotrush.slo import Objectives, to_json
 from slotrush.sweep import pace
 from slotrush.sweep.law import NOISE
+from slotrush.sweep.limits import P99
 from slotrush.sweep.model import SCENARIO, Sweep
 from slotrush.sweep.utilisation import strangers_cores
 
-P99: Final = 0.99
 PRICES_DAYS_MAX: Final = 90
 """Older prices and exchange rates are to be read again."""
 PACE_MIN: Final = 0.9
