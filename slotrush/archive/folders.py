@@ -103,26 +103,6 @@ def is_open(folder: Path, opened: Collection[str]) -> bool:
     return any(file.startswith(inside) for file in opened)
 
 
-def opened_files(below: Path) -> frozenset[str]:
-    """The files below a folder that other processes have open, as far as we may look into these."""
-    inside = f"{below.resolve()}{os.sep}"
-    return frozenset(file for file in _opened_files() if file.startswith(inside))
-
-
-def _opened_files() -> Iterator[str]:
-    own = os.getpid()
-    for process in Path("/proc").iterdir():
-        if not process.name.isdecimal() or int(process.name) == own:
-            continue
-        try:
-            descriptors = list((process / "fd").iterdir())
-        except OSError:  # it has ended, or is not ours to look into
-            continue
-        for descriptor in descriptors:
-            with suppress(OSError):
-                yield str(descriptor.readlink())
-
-
 def _is_concluded(folder: Path) -> bool:
     """The report is what a run writes last."""
     written_s = [_mtime_s(folder / name) for name in (summary.SUMMARY_NAME, *report.FILE_NAMES.values())]

@@ -9,6 +9,7 @@ from slotrush.archive import folders
 from slotrush.archive.figures import p99_of_bookings_ms, p99_of_reads_ms, request_count
 from slotrush.archive.reading import read_summary
 from slotrush.errors import BadInputError
+from slotrush.runs.opened import opened_files
 from slotrush.summary import Summary
 
 
@@ -30,7 +31,7 @@ class Entry:
 
 def entries(results: Path, now_s: float) -> list[Entry]:
     """The newest first; what tells no start comes last. Raises BadInputError when there is no folder `results`."""
-    children, opened = folders.children(results), folders.opened_files(results)
+    children, opened = folders.children(results), opened_files(results)
     found = (_entry(folder, folders.is_being_written(folder, now_s, opened)) for folder in children)
     return sorted(found, key=lambda entry: entry.order, reverse=True)
 

@@ -10,6 +10,7 @@ from typing import Final
 from slotrush.archive import folders
 from slotrush.errors import BadInputError
 from slotrush.runs import record
+from slotrush.runs.opened import opened_files
 
 _AGE: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -44,7 +45,7 @@ def parse_age(text: str) -> timedelta:
 
 def candidates(results: Path, now_s: float) -> list[Candidate]:
     """Every run of ours, the newest first."""
-    opened = folders.opened_files(results)
+    opened = opened_files(results)
     return [
         Candidate(folder, _moment(folders.began_at(folder)), folders.is_being_written(folder, now_s, opened))
         for folder in folders.newest_first(results)

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slotrush.archive.folders import opened_files
 from slotrush.runs import record
+from slotrush.runs.opened import opened_files
 from slotrush.summary import SCHEMA_VERSION, SUMMARY_NAME, Summary, summarise
 
 if TYPE_CHECKING:

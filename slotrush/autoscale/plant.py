@@ -60,14 +60,18 @@ class Parts:
     """When all who came to a replica for so long had waited in the proxy for more than `shed_wait_s`, it refuses those
     who have. Here that costs it nothing: proxies refuse most of what it would."""
     shed_wait_s: float = 0.2
+    follower_saves: float = 0.0
+    """Share of its CPU time that a turn does without when it follows another one: nobody has to be woken for it."""
+    scans_all: bool = False
+    """Whether the proxy looks at all replicas for the one with the fewest requests, and not at two drawn at random."""
 
 
 class Replica:
     """One replica's queues and counters."""
 
     __slots__ = (
-        "accepting", "alive", "answered", "cpu_s", "inside", "left_s", "number", "period", "phase_s", "pool_free",
-        "pool_queue", "runnable", "running", "shedder", "waiting",
+        "accepting", "alive", "answered", "cpu_s", "ended_s", "inside", "left_s", "number", "period", "phase_s",
+        "pool_free", "pool_queue", "runnable", "running", "shedder", "waiting",
     )  # fmt: skip
 
     def __init__(self, number: int, phase_s: float, pool: int, shed_after_s: float) -> None:
@@ -84,6 +88,8 @@ class Replica:
         self.runnable: deque[int] = deque()
         """Turns on the CPU: the request's index for the one before the database, its complement for the one after."""
         self.running: int | None = None
+        self.ended_s = -1.0
+        """When the last turn ended."""
         self.pool_free = pool
         self.pool_queue: deque[int] = deque()
         self.accepting, self.alive = True, True
@@ -121,6 +127,7 @@ class Plant:
         quota = parts.cpu_quota
         self._quota_s = None if quota is None or quota >= 1 else (quota - parts.idle_cores) * QUOTA_PERIOD_S
         self._echo_s = parts.echo_s
+        self._follower_takes = 1.0 - parts.follower_saves
         self._shed_after_s = float("inf") if parts.shed_after_s is None else parts.shed_after_s
 
     @property
@@ -201,18 +208,15 @@ class Plant:
                 self._next += 1
 
     def _place(self, request: int, now_s: float) -> None:
-        """The proxy takes the better of two replicas drawn at random: that with fewer requests on connections.
+        """The proxy takes the replica with the fewest requests on connections, of all or of two drawn at random.
 
-        Source: Envoy's load balancer LEAST_REQUEST with equal weights; what waits for a connection does not count.
+        Source: Envoy's load balancer LEAST_REQUEST with equal weights, whose selection method is FULL_SCAN or
+        N_CHOICES; what waits for a connection does not count. Among equals chance decides.
         """
-        routed = self.routed
-        if not routed:
+        if not self.routed:
             self._settle(request, REFUSED)
             return
-        replica = routed[self._picks[2 * request] % len(routed)]
-        other = routed[self._picks[2 * request + 1] % len(routed)]
-        if other.inside < replica.inside:
-            replica = other
+        replica = self._least(request)
         if not replica.accepting:
             self._settle(request, REFUSED)
             return
@@ -222,6 +226,15 @@ class Plant:
             self._enter(replica, request, now_s)
         else:
             replica.waiting.append(request)
+
+    def _least(self, request: int) -> Replica:
+        routed, pick = self.routed, self._picks[2 * request]
+        if self.parts.scans_all:
+            fewest = min(replica.inside for replica in routed)
+            equals = [replica for replica in routed if replica.inside == fewest]
+            return equals[pick % len(equals)]
+        replica, other = routed[pick % len(routed)], routed[self._picks[2 * request + 1] % len(routed)]
+        return other if other.inside < replica.inside else replica
 
     def _enter(self, replica: Replica, request: int, now_s: float) -> None:
         self._states[request] = INSIDE
@@ -243,6 +256,8 @@ class Plant:
     def _next_turn(self, replica: Replica, now_s: float) -> None:
         turn = replica.runnable.popleft()
         work_s = self._before_s[turn] + self._echo_s * len(self.routed) if turn >= 0 else self._after_s[~turn]
+        if replica.ended_s == now_s:
+            work_s *= self._follower_takes
         replica.running = turn
         replica.cpu_s += work_s
         end_s = now_s + work_s if self._quota_s is None else end_under_quota(replica, now_s, work_s, self._quota_s)
@@ -252,7 +267,7 @@ class Plant:
         turn = replica.running
         if turn is None:  # it was killed in the meantime
             return
-        replica.running = None
+        replica.running, replica.ended_s = None, now_s
         if turn < 0:
             self._answer(replica, ~turn, now_s)
         elif self._database_s[turn] <= 0:

@@ -55,6 +55,10 @@ class Distribution:
         p50, p90, p99, p999 = (float(found) / 1000 for found in _values_us()[np.searchsorted(self._cumulative, ranks)])
         return hdr.Percentiles(self.count, p50, p90, p99, p999, self._histogram.max_value / 1000)
 
+    def quantiles_s(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The times that are not exceeded by these shares of all, each above 0 and at most 1, in seconds."""
+        return np.asarray(_values_us()[np.searchsorted(self._cumulative, shares * self.count)] / 1e6, float)
+
     def counts_up_to(self, bounds_s: Sequence[float]) -> list[int]:
         """How many times are at most each bound, or so near to it that the histogram cannot tell (0.1 %)."""
         bounds_us = [self._histogram.get_highest_equivalent_value(int(bound_s * 1e6)) for bound_s in bounds_s]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from slotrush.errors import BadInputError
+from slotrush.runs.opened import opened_files
 
 APPLICATION_ID: Final = 1397511250
 SCHEMA_VERSION: Final = 3
@@ -155,12 +156,17 @@ def part_paths(run_dir: Path) -> list[Path]:
 
 
 def open_finished(path: Path) -> sqlite3.Connection:
-    """Open a run's record with every part merged, also when the run itself died before doing so."""
+    """Open a run's record with every part merged, also when the run itself died before doing so.
+
+    Raises BadInputError as `open_record` does, and for a run that goes on: it would lose its parts.
+    """
     connection = open_record(path)
     run_dir = path if path.is_dir() else path.parent
     parts = part_paths(run_dir)
     if parts:
         with closing(connection):
+            if opened_files(run_dir):
+                raise BadInputError(f"run {run_dir}", "it is still being recorded", "Wait for its end, or stop it")
             merge_parts(connection, parts)
         connection = open_record(path)
     return connection

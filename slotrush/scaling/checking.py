@@ -192,6 +192,7 @@ def examine(
             os.cpu_count(),
             demands,
             envoy.CONNECTIONS_PER_REPLICA,
+            scans_all=True,
         ),
         start_s or 0.0,
         attendant.resolution_s,

@@ -10,7 +10,9 @@ what it had kept of it; where the number of replicas varies, that cost of a writ
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +23,9 @@ from slotrush.autoscale.workload import Endpoint, Times
 from slotrush.errors import BadInputError
 from slotrush.gate.window import Window, choose
 from slotrush.runs import record
-from slotrush.scaling import trail
-from slotrush.slo import Objectives
+from slotrush.scaling import trail, variation
+from slotrush.scaling.variation import Variation
+from slotrush.slo import ALL_ENDPOINTS, Objectives
 from slotrush.summary.usage import cumulative_at, usage_samples
 
 Numbers = npt.NDArray[np.float64]
@@ -31,19 +34,36 @@ Samples = Sequence[tuple[int, int]]
 REPLICA, DATABASE, PROXY = "app", "postgres", "proxy"
 SWEEP_RUNS: Final = "runs"
 """Where a sweep's folder has the records of its probes."""
+ONE_THREAD_M: Final = 1000
+"""A replica never uses more than a core."""
 READING: Final = ("GET ", "HEAD ")
 """How the endpoints begin that change nothing."""
+FULL: Final = 0.97
+"""From this share of the CPU time that they may use on, replicas are full."""
+SECONDS_MIN: Final = 20
+"""Fewer full ones, or others, tell nothing."""
+SAVED_MAX: Final = 0.6
 _US: Final = 1e-6
 _MEND: Final = "Name a run that was recorded on a stack of slotrush's own, for half a minute or more"
 
 
 @dataclass(frozen=True)
 class ClassDemand:
-    """A class of endpoints: its share of the requests, and the CPU seconds that each takes in its replica."""
+    """A class of endpoints: its share of the requests, the CPU seconds that each takes in its replica on average, and
+    how single ones vary around that; () where it is not known. Where there were too few of the class to tell, they
+    vary as all requests do."""
 
     name: str
     share: float
     cpu_s: float
+    varies: Variation = ()
+
+    @property
+    def times(self) -> Times:
+        """Exponential where only the mean is known."""
+        if not self.varies:
+            return Times.exponential(self.cpu_s)
+        return Times.of_samples(self.cpu_s * np.array(self.varies))
 
 
 @dataclass(frozen=True)
@@ -52,6 +72,8 @@ class Demands:
     replica there is, beside its own cost; 0 where it is not known. `database_s` and `proxy_s`: CPU per request.
 
     `requests_per_arrival`: of an open load those that came of an arrival, of another those of a patient.
+    `follower_saves`: share of its CPU time that a request does without in a replica that is busy all the time; 0 where
+    none was.
     """
 
     source: str
@@ -61,6 +83,7 @@ class Demands:
     proxy_s: float
     requests_per_arrival: float
     echo_s: float = 0.0
+    follower_saves: float = 0.0
 
     @property
     def own_cpu_s(self) -> float:
@@ -72,33 +95,44 @@ class Demands:
         return self.own_cpu_s + replicas * self.echo_s
 
     def endpoints(self) -> list[Endpoint]:
-        """For the simulator. Records have means; that single requests vary around them exponentially is assumed."""
-        return [
-            Endpoint(one.name, one.share, Times.exponential(one.cpu_s), Times.exponential(self.database_s))
-            for one in self.classes
-        ]
+        """For the simulator. Of the database's times only the mean is known, so they are taken as exponential."""
+        return [Endpoint(one.name, one.share, one.times, Times.exponential(self.database_s)) for one in self.classes]
 
 
 @dataclass(frozen=True)
 class Seconds:
     """The steady seconds of a run: requests by class, shape [seconds, classes]; CPU seconds of each second.
 
-    `writes`: requests that change something. `serving` replicas had what `replica_cpu_s` says. `arrivals` in all those
-    seconds, or patients.
+    `at_s`: their Unix times. `writes`: requests that change something. `serving` replicas had what `replica_cpu_s`
+    says, of `allowed_cpu_s` at most. `arrivals` in all those seconds, or patients.
     """
 
+    at_s: Numbers
     requests: Numbers
     writes: Numbers
     serving: Numbers
     replica_cpu_s: Numbers
+    allowed_cpu_s: Numbers
     database_cpu_s: Numbers
     proxy_cpu_s: Numbers
     arrivals: float
 
     def __add__(self, other: "Seconds") -> "Seconds":
-        names = ("requests", "writes", "serving", "replica_cpu_s", "database_cpu_s", "proxy_cpu_s")
-        together = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        together = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in self._by_second()}
         return Seconds(**together, arrivals=self.arrivals + other.arrivals)
+
+    def those(self, chosen: npt.NDArray[np.bool_]) -> "Seconds":
+        """Some of them; the arrivals are still those of all."""
+        return replace(self, **{name: getattr(self, name)[chosen] for name in self._by_second()})
+
+    @classmethod
+    def _by_second(cls) -> list[str]:
+        return [each.name for each in fields(cls) if each.name != "arrivals"]
+
+    @property
+    def load(self) -> Numbers:
+        """Requests for each replica."""
+        return np.asarray(self.requests.sum(axis=1) / self.serving, float)
 
 
 def given(cpu_s: float, database_s: float = 0.0) -> Demands:
@@ -112,7 +146,7 @@ def given(cpu_s: float, database_s: float = 0.0) -> Demands:
 def measured(path: Path, objectives: Objectives) -> Demands:
     """From a run's folder, or from all runs of a sweep's. Raises BadInputError when it cannot be told from them."""
     folders = sorted((path / SWEEP_RUNS).iterdir()) if (path / SWEEP_RUNS).is_dir() else [path]
-    found: list[Seconds] = []
+    found: dict[Path, Seconds] = {}
     problem = "it has no run"
     for folder in folders:
         with closing(record.open_finished(folder)) as connection:
@@ -120,18 +154,39 @@ def measured(path: Path, objectives: Objectives) -> Demands:
         if isinstance(seconds, str):
             problem = seconds
         else:
-            found.append(seconds)
+            found[folder] = seconds
     if not found:
         raise BadInputError(f"--from {path}", problem, _MEND)
-    together = found[0]
-    for one in found[1:]:
-        together += one
-    names = [one.name for one in objectives.classes]
-    return replace(fitted(together, names), source=_source(path, len(found)))
+    together = reduce(add, found.values())
+    costs = fitted(together, [one.name for one in objectives.classes])
+    loads = {folder: dict(zip(one.at_s.tolist(), one.load.tolist(), strict=True)) for folder, one in found.items()}
+    varies = variation.measured(loads, objectives)
+    known = (replace(one, varies=varies.get(one.name) or varies.get(ALL_ENDPOINTS, ())) for one in costs.classes)
+    return replace(costs, classes=tuple(known), source=_source(path, len(found)))
 
 
 def fitted(seconds: Seconds, names: Sequence[str]) -> Demands:
-    """The demands that fit the seconds best; those of classes that nobody asked for, or that drown, are left out."""
+    """The demands that fit the seconds best; those of classes that nobody asked for, or that drown, are left out.
+
+    Of the seconds in which the replicas were not full, if there are enough of them: where requests queue up, replicas
+    have to be woken for fewer of them. The full ones tell what that saves.
+    """
+    full = seconds.replica_cpu_s >= FULL * seconds.allowed_cpu_s
+    if min(full.sum(), (~full).sum()) < SECONDS_MIN:
+        return _fitted(seconds, names)
+    costs = _fitted(seconds.those(~full), names)
+    return replace(costs, follower_saves=_saved(seconds.those(full), costs))
+
+
+def _saved(full: Seconds, costs: Demands) -> float:
+    """By the replicas that were full: what their requests would have cost had each come alone, and did cost."""
+    idle_s = costs.idle_cores * float(full.serving.sum())
+    every = full.requests.sum(axis=1)
+    alone_s = costs.own_cpu_s * float(every.sum()) + costs.echo_s * float(full.serving @ every)
+    return float(np.clip(1 - (full.replica_cpu_s.sum() - idle_s) / alone_s, 0.0, SAVED_MAX)) if alone_s else 0.0
+
+
+def _fitted(seconds: Seconds, names: Sequence[str]) -> Demands:
     from scipy.optimize import nnls  # noqa: PLC0415  SciPy takes its time, and keeps `--help` waiting
 
     asked = seconds.requests.sum(axis=0)
@@ -182,14 +237,17 @@ def steady_seconds(connection: sqlite3.Connection, objectives: Objectives) -> Se
         return "the CPU time of its replicas is not in the record"
     none = np.zeros(window.seconds)
     meta = record.get_meta(connection)
-    fixed = (meta.get("target") or {}).get("replicas") or 1
+    target = meta.get("target") or {}
+    fixed, quota_m = target.get("replicas") or 1, target.get("cpu_quota_m") or ONE_THREAD_M
     serving = trail.by_second(followed, "serving", window.first_s, window.seconds) if followed else none + fixed
     requests, writes = _requests(connection, window, objectives)
     return Seconds(
+        at_s=np.arange(window.first_s, window.last_s + 1, dtype=float),
         requests=requests,
         writes=writes,
         serving=serving,
         replica_cpu_s=replica,
+        allowed_cpu_s=serving * min(quota_m, ONE_THREAD_M) / 1000,
         database_cpu_s=none if database is None else database,
         proxy_cpu_s=none if proxy is None else proxy,
         arrivals=_arrivals(connection, window, (meta.get("options") or {}).get("patients")),

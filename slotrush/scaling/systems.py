@@ -37,8 +37,13 @@ def parts(
     database_cores: int | None,
     demands: Demands,
     connections_per_replica: int = CONNECTIONS_PER_REPLICA,
+    *,
+    scans_all: bool = False,
 ) -> Parts:
-    """The sizes of a system that is made for `replicas_max`, with `cpu_quota` cores each; None is without quota."""
+    """The sizes of a system that is made for `replicas_max`, with `cpu_quota` cores each; None is without quota.
+
+    `scans_all`: as this machine's proxies choose a replica; those of k8s/base/gateway.yaml look at two.
+    """
     return Parts(
         cpu_quota=cpu_quota,
         connections=connections_per_replica * proxies * replicas_max,
@@ -48,8 +53,10 @@ def parts(
         timeout_s=TIMEOUT_S,
         idle_cores=demands.idle_cores,
         echo_s=demands.echo_s,
+        follower_saves=demands.follower_saves,
         shed_after_s=SHED_AFTER_S,
         shed_wait_s=SHED_WAIT_S,
+        scans_all=scans_all,
     )
 
 

@@ -32,6 +32,8 @@ def assumptions(demands: Demands, system: System) -> str:
     each = ", ".join(f"{one.name} {1000 * one.cpu_s:.2f} ms ({one.share:.0%})" for one in demands.classes)
     if demands.echo_s:
         each += f", and {1e6 * demands.echo_s:.0f} µs of each replica"
+    if demands.follower_saves:
+        each += f"; {demands.follower_saves:.0%} less for those that follow another one"
     return (
         f"CPU per request from {demands.source}: {each}; autoscaler {system.hpa.name}: {system.hpa.min_replicas} to"
         f" {system.hpa.max_replicas} replicas of {system.cpu_request_m}m, of which {system.replicas} stand ready; a new"

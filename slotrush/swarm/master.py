@@ -318,7 +318,11 @@ class Master:
         runner, options = self._environment.runner, self._environment.parsed_options
         assert runner is not None
         assert options is not None
-        self.end(ANSWER_GRACE_S)
+        try:
+            self.end(ANSWER_GRACE_S)
+        except Exception:
+            log.exception("the record of the swarm cannot be finished")
+            self._environment.process_exit_code = exit_code or 1
         if not options.headless:
             runner.stop()
         self._end_process()

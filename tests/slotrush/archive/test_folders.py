@@ -3,16 +3,15 @@
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from slotrush.archive import folders, reading
 from slotrush.errors import BadInputError
+from slotrush.runs.opened import opened_files
+from tests.elsewhere import open_elsewhere
 from tests.slotrush.archive.kept import NOW_S, age, keep
 from tests.slotrush.report import synthetic
 
@@ -26,20 +25,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return results
 
 
-@contextmanager
-def open_elsewhere(file: Path) -> Iterator[None]:
-    """Another process has the file open."""
-    program = "import sys; file = open(sys.argv[1]); print('opened', flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        yield
-
-
 def is_being_written(folder: Path) -> bool:
-    return folders.is_being_written(folder, NOW_S, folders.opened_files(folder))
+    return folders.is_being_written(folder, NOW_S, opened_files(folder))
 
 
 def test_a_run_is_found_by_its_folder_its_record_its_id_and_as_the_latest(results: Path) -> None:

@@ -20,6 +20,7 @@ class PlainReplica:
     waiting: list[int] = field(default_factory=list)
     turns: list[tuple[int, str]] = field(default_factory=list)
     on_cpu: bool = False
+    ended_s: float = -1.0
     in_pool: int = 0
     pool_queue: list[int] = field(default_factory=list)
     accepting: bool = True
@@ -88,6 +89,10 @@ class PlainPlant:
             return
         first, second = (self.routed[self.picks[2 * request + index] % len(self.routed)] for index in (0, 1))
         replica = second if second.inside < first.inside else first
+        if self.parts.scans_all:
+            fewest = min(one.inside for one in self.routed)
+            equals = [one for one in self.routed if one.inside == fewest]
+            replica = equals[self.picks[2 * request] % len(equals)]
         self.of[request] = replica
         replica.waiting.append(request)
         self.admit(replica, now_s)
@@ -109,6 +114,8 @@ class PlainPlant:
         request, which = replica.turns.pop(0)
         share = self.parts.cpu_share_before_database
         share = {"whole": 1.0, "before": share, "after": 1.0 - share}[which]
+        if replica.ended_s == now_s:
+            share *= 1.0 - self.parts.follower_saves
         replica.on_cpu = True
         end_s = self.spend(replica, now_s, float(self.work.cpu_s[request]) * share)
         self.on(end_s, 1, lambda now_s: self.end_turn(replica, request, which, now_s))
@@ -131,7 +138,7 @@ class PlainPlant:
     def end_turn(self, replica: PlainReplica, request: int, which: str, now_s: float) -> None:
         if not replica.alive:
             return
-        replica.on_cpu = False
+        replica.on_cpu, replica.ended_s = False, now_s
         if which == "before":
             replica.pool_queue.append(request)
             self.take_from_pool(replica, now_s)

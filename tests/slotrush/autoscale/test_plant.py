@@ -20,6 +20,8 @@ parts_of_all_kinds = st.builds(
     database_servers=limits,
     cpu_share_before_database=st.sampled_from([0.3, 0.5]),
     timeout_s=st.sampled_from([None, 0.05, 0.7]),
+    follower_saves=st.sampled_from([0.0, 0.4]),
+    scans_all=st.booleans(),
 )
 orders_of_all_kinds = st.lists(
     st.builds(Order, st.floats(0.01, 2.0), st.sampled_from(["close", "kill"]), st.integers(0, 3)),
@@ -143,6 +145,21 @@ def test_the_proxy_prefers_the_replica_with_less_to_do() -> None:
     plant = play(burst(2_000, 1.0), Parts(), 10, [], seed=1)
 
     assert plant.finished_s.max() < 210.0
+
+
+def test_a_proxy_that_looks_at_all_replicas_shares_out_evenly() -> None:
+    plant = play(burst(2_000, 1.0), Parts(scans_all=True), 10, [], seed=1)
+
+    assert plant.finished_s.max() == pytest.approx(200.0)
+
+
+def test_a_turn_that_follows_another_one_takes_less() -> None:
+    """Three at once and one later, each 10 ms: the second and third of them save 40 %."""
+    work = work_of(np.array([0.0, 0.0, 0.0, 1.0]), np.full(4, 0.010), np.zeros(4))
+
+    plant = play(work, Parts(follower_saves=0.4), 1, [], seed=1)
+
+    assert plant.finished_s == pytest.approx([0.010, 0.016, 0.022, 1.010])
 
 
 @pytest.mark.parametrize("connections", [1, None], ids=["one after the other", "all at once"])

@@ -1,5 +1,6 @@
 """Reading histograms with NumPy gives what reading them with the library gives."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,14 @@ def test_counts_and_sum_are_those_of_the_times_to_the_histograms_resolution(time
         assert surely <= count <= perhaps
     assert found.sum_s == pytest.approx(sum(times) / 1e6, rel=1e-3)
     assert found.count == len(times)
+
+
+def test_quantiles_are_the_times_that_so_many_do_not_exceed() -> None:
+    found = Distribution([hdr.encode([1_000, 2_000, 3_000, 4_000])])
+
+    assert found.quantiles_s(np.array([0.01, 0.25, 0.26, 0.75, 1.0])) == pytest.approx(
+        [0.001, 0.001, 0.002, 0.003, 0.004], rel=1e-3
+    )
 
 
 def test_of_nothing_everything_is_zero() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from slotrush.errors import BadInputError
 from slotrush.runs import record
+from tests.elsewhere import open_elsewhere
 
 
 @pytest.fixture
@@ -138,6 +139,18 @@ def test_a_record_whose_run_died_is_opened_with_its_parts(run: sqlite3.Connectio
         assert keys(finished) == ["a"]
     with closing(record.open_finished(run_dir / record.RECORD_NAME)) as again:
         assert keys(again) == ["a"]
+
+
+def test_a_run_that_goes_on_keeps_its_parts(run: sqlite3.Connection, run_dir: Path) -> None:
+    run.close()
+    part = write_part(run_dir, "w1", ["a"])
+
+    with open_elsewhere(part), pytest.raises(BadInputError, match="it is still being recorded"):
+        record.open_finished(run_dir)
+
+    assert part.exists()
+    with closing(record.open_finished(run_dir)) as finished:
+        assert keys(finished) == ["a"]
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:

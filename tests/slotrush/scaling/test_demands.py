@@ -1,6 +1,7 @@
 """What requests cost, told from the record of a run."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,12 @@ def seconds_of(
     serving = np.linspace(replicas, replicas + more, count)
     used = requests @ COSTS_S + (IDLE_CORES + ECHO_S * writes) * serving
     return Seconds(
+        at_s=np.arange(count, dtype=float),
         requests=requests,
         writes=writes,
         serving=serving,
         replica_cpu_s=used * (1 + noise * rng.standard_normal(count)),
+        allowed_cpu_s=serving,
         database_cpu_s=requests.sum(axis=1) * 0.0003,
         proxy_cpu_s=requests.sum(axis=1) * 0.0001,
         arrivals=arrivals,
@@ -63,6 +66,29 @@ def test_what_every_replica_hears_of_a_write_is_found_where_their_number_varies(
     assert stays.echo_s == 0.0
     assert stays.cpu_s(3) == pytest.approx(varies.cpu_s(3))
     assert varies.cpu_s(7) > varies.cpu_s(3)
+
+
+def filled(calm: Seconds, saved: float) -> Seconds:
+    """The same requests, each for less: it is all that the replicas may use."""
+    idle_s = IDLE_CORES * calm.serving
+    used = idle_s + (1 - saved) * (calm.replica_cpu_s - idle_s)
+    return replace(calm, replica_cpu_s=used, allowed_cpu_s=used)
+
+
+def test_full_replicas_tell_what_requests_save_that_follow_another_one() -> None:
+    calm = seconds_of(busier_and_busier())
+
+    found, apart = fitted(calm + filled(calm, 0.3), NAMES), fitted(calm, NAMES)
+
+    assert found.follower_saves == pytest.approx(0.3)
+    assert found.cpu_s(3) == pytest.approx(apart.cpu_s(3)), "the cost of a request is that of one that comes alone"
+    assert apart.follower_saves == 0.0
+
+
+def test_a_few_full_seconds_tell_nothing() -> None:
+    calm, few = seconds_of(busier_and_busier()), seconds_of(busier_and_busier(demands.SECONDS_MIN - 1))
+
+    assert fitted(calm + filled(few, 0.3), NAMES).follower_saves == 0.0
 
 
 def test_noise_moves_the_mean_little() -> None:
@@ -100,6 +126,13 @@ def test_a_record_tells_them(tmp_path: Path) -> None:
     shares = {one.name: one.share for one in found.classes}
     assert shares == pytest.approx({"reads": 80 / 122, "bookings": 40 / 122, "other-writes": 2 / 122}, abs=0.01)
     assert found.source == "run run"
+
+
+def test_single_requests_vary_as_they_did_where_little_was_asked(tmp_path: Path) -> None:
+    reads, bookings, _ = measured(write_run(tmp_path / "run"), slo.load()).endpoints()
+
+    assert np.ptp(reads.cpu.values_s) == pytest.approx(reads.cpu.mean_s * 800 / 60_400, rel=0.15)
+    assert np.ptp(bookings.cpu.values_s) < np.ptp(reads.cpu.values_s)
 
 
 def test_all_runs_of_a_sweep_tell_together(tmp_path: Path) -> None:

@@ -46,6 +46,17 @@ def test_a_swarm_that_is_interrupted_has_a_whole_record_of_what_there_was(
     assert list((run_dir / "parts").iterdir()) == []
 
 
+def test_a_master_whose_record_is_gone_says_so_and_ends(tmp_path: Path, clinic: LittleClinic) -> None:
+    run_dir = tmp_path / "run"
+    plan = little_plan(clinic.url, write_bank(tmp_path / "bank.json"), run_dir, run_time_s=2.0)
+    with swarming(plan) as swarm:
+        wait_for(lambda: live_phase(run_dir) == "running")
+        (run_dir / "parts" / "master.sqlite").unlink()
+
+        assert over(swarm) == 1
+    assert "the record of the swarm cannot be finished" in swarm.log_path.read_text()
+
+
 @pytest.mark.long
 def test_at_the_end_who_has_asked_is_answered_and_nobody_asks_anything_more(
     tmp_path: Path, clinic: LittleClinic
