@@ -51,13 +51,19 @@ def _no_metrics() -> dict[str, Any]:
     )
 
 
+def _hpa(metric: str) -> str:
+    """Of an autoscaler of that name, as others may have too."""
+    return f'kube_horizontalpodautoscaler_{metric}{{horizontalpodautoscaler="{HPA}"}}'
+
+
+_OURS: Final = f"and on (namespace) group by (namespace) ({sli.requests()})"
+"""Where there are replicas of the booking system."""
+
+
 def _no_replicas_left() -> dict[str, Any]:
-    here = f'{{horizontalpodautoscaler="{HPA}"}}'
     return alert(
         "BookingHpaMaxedOut",
-        f"kube_horizontalpodautoscaler_status_current_replicas{here}\n"
-        f"== kube_horizontalpodautoscaler_spec_max_replicas{here}\n"
-        f"!= kube_horizontalpodautoscaler_spec_min_replicas{here}",
+        f"({_hpa('status_current_replicas')}\n== {_hpa('spec_max_replicas')}\n!= {_hpa('spec_min_replicas')})\n{_OURS}",
         hold="15m",
         severity="ticket",
         summary="The autoscaler has no replicas left to add",
@@ -67,11 +73,10 @@ def _no_replicas_left() -> dict[str, Any]:
 
 
 def _replicas_missing() -> dict[str, Any]:
-    here = f'{{horizontalpodautoscaler="{HPA}"}}'
-    current = f"kube_horizontalpodautoscaler_status_current_replicas{here}"
+    current = _hpa("status_current_replicas")
     return alert(
         "BookingHpaReplicasMismatch",
-        f"(kube_horizontalpodautoscaler_status_desired_replicas{here} != {current})\nand\nchanges({current}[15m]) == 0",
+        f"({_hpa('status_desired_replicas')} != {current})\nand\nchanges({current}[15m]) == 0\n{_OURS}",
         hold="15m",
         severity="ticket",
         summary="The autoscaler does not get the replicas that it asks for",

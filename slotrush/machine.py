@@ -43,8 +43,10 @@ def cpu_model(cpuinfo: Path) -> str | None:
 
 
 def commit() -> str | None:
-    """The commit of this checkout, with '+' when files differ from it; None outside a checkout."""
+    """The commit of this checkout, with '+' when files differ from it; None where slotrush was installed."""
     try:
+        if Path(_git("rev-parse", "--show-toplevel")) != REPOSITORY.resolve():
+            return None  # of whatever checkout its virtual environment lies in
         head = _git("rev-parse", "--short=12", "HEAD")
         return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):

@@ -10,11 +10,10 @@ from slotrush.autoscale.counting import REQUESTS
 from slotrush.capacity.needs import Autoscaling, Pooling, TierNeed
 from slotrush.capacity.plan_document import PlanDocument, Pod
 from slotrush.plan.measured import POSTGRES, PROXY, VALKEY
+from slotrush.scaling.systems import CONNECTIONS_PER_REPLICA
 
 KUSTOMIZATION, HPA, BY_REQUESTS = "kustomization.yaml", "hpa.yaml", "hpa-by-requests.yaml"
 NAMESPACE: Final = "booking"
-CONNECTIONS_A_REPLICA: Final = 32
-"""What a proxy opens to each replica, as in k8s/base/gateway.yaml."""
 MEMORY_LIMIT: Final = 2
 """How many times its request a pod may use before it is ended."""
 
@@ -102,7 +101,7 @@ def _proxy(document: PlanDocument) -> Iterator[Manifest]:
         deployment = {"replicas": tier.instances, "container": {"resources": resources}}
         spec = {"provider": {"kubernetes": {"envoyDeployment": deployment}}}
         yield _manifest("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy", "booking", spec)
-    connections = CONNECTIONS_A_REPLICA * document.needs.autoscaling.replicas_max
+    connections = CONNECTIONS_PER_REPLICA * document.needs.autoscaling.replicas_max
     limit = {"circuitBreaker": {"maxConnections": connections}}
     yield _manifest("gateway.envoyproxy.io/v1alpha1", "BackendTrafficPolicy", "app", limit)
 
