@@ -84,6 +84,7 @@ def run(options: ClusterRun, stores: snapshot.Sources, console: Console) -> audi
 def _watch(swarm: Swarm, run_dir: Path, console: Console) -> None:
     with LiveView(run_dir, dict, console) as view:
         while (code := swarm.poll()) is None:
+            swarm.check()
             view.refresh()
             time.sleep(POLL_S)
         view.refresh()

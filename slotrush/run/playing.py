@@ -99,6 +99,7 @@ def play_on(
         swarm.start()
         while (code := swarm.poll()) is None:
             stack.check()
+            swarm.check()
             on_poll()
             time.sleep(POLL_S)
         swarm.require_success(code)
@@ -208,6 +209,7 @@ def _watch(
         while (code := swarm.poll()) is None:
             if stack is not None:
                 stack.check()
+            swarm.check()
             disk.check(run_dir)
             state = view.refresh()
             for tend in tends:

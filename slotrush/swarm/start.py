@@ -25,6 +25,8 @@ MASTER_PORT: Final = 5557
 """Where workers on other hosts find the master: Locust's own."""
 REMOTE_START_LIMIT_S: Final = 600.0
 """For workers on other hosts, which may have to fetch an image first."""
+SILENT_MAX_S: Final = 180.0
+"""The master writes live.json each second, but for the while in which it waits for the last worker to write."""
 _REAP_LIMIT_S: Final = 10.0
 _PORT_TRIES: Final = 3
 _PORT_LOST: Final = "was busy. Close any applications"
@@ -61,6 +63,8 @@ class Swarm:
         check(options)
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
+        self._heard = 0, time.monotonic()
+        """When live.json last changed, and when that was seen."""
 
     @property
     def log_path(self) -> Path:
@@ -99,6 +103,19 @@ class Swarm:
             return None
         code = self._process.poll()
         return None if code is None or _group_exists(self._process.pid) else code
+
+    def check(self) -> None:
+        """Call it from time to time. Raises StackError when nothing has been heard of the swarm for minutes: it hangs.
+
+        Not of one with a web page, at which somebody may be waiting before a swarm that has ended.
+        """
+        live, now_s = self._options.run_dir / "live.json", time.monotonic()
+        changed_ns = live.stat().st_mtime_ns if live.exists() else 0
+        if changed_ns != self._heard[0]:
+            self._heard = changed_ns, now_s
+        elif self._options.web_port is None and now_s - self._heard[1] > SILENT_MAX_S:
+            problem = f"nothing was heard of the swarm for {SILENT_MAX_S:.0f} s"
+            raise StackError(f"{problem}; the end of {self.log_path}:\n{self.log_end()}")
 
     def require_success(self, code: int) -> None:
         """Raise StackError with the end of the log when this exit code is another than 0."""

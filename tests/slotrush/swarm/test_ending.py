@@ -5,8 +5,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from slotrush.errors import StackError
+from slotrush.swarm import start
 from slotrush.swarm.master import ANSWER_GRACE_S
 from tests.slotrush.swarm.little_clinic import DOCTORS, PATIENTS, LittleClinic, write_bank
 from tests.slotrush.swarm.swarming import (
@@ -46,15 +49,29 @@ def test_a_swarm_that_is_interrupted_has_a_whole_record_of_what_there_was(
     assert list((run_dir / "parts").iterdir()) == []
 
 
-def test_a_master_whose_record_is_gone_says_so_and_ends(tmp_path: Path, clinic: LittleClinic) -> None:
+def test_a_master_that_hangs_is_noticed_and_one_whose_record_is_gone_ends_nevertheless(
+    tmp_path: Path, clinic: LittleClinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_dir = tmp_path / "run"
     plan = little_plan(clinic.url, write_bank(tmp_path / "bank.json"), run_dir, run_time_s=2.0)
+    monkeypatch.setattr(start, "SILENT_MAX_S", 1.5)
     with swarming(plan) as swarm:
         wait_for(lambda: live_phase(run_dir) == "running")
+        master = psutil.Process(swarm.pids()[0])
+        master.suspend()
+        with pytest.raises(StackError, match="nothing was heard of the swarm for 2 s"):
+            checked_until_it_complains(swarm)
         (run_dir / "parts" / "master.sqlite").unlink()
+        master.resume()
 
         assert over(swarm) == 1
     assert "the record of the swarm cannot be finished" in swarm.log_path.read_text()
+
+
+def checked_until_it_complains(swarm: start.Swarm) -> None:
+    for _ in range(600):
+        swarm.check()
+        time.sleep(0.1)
 
 
 @pytest.mark.long
