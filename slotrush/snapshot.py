@@ -292,13 +292,22 @@ SELECT events.id::text, events.appointment_id::text,
        coalesce(due.recipients, '[]'), (patients.email LIKE '%@removed.invalid')::integer,
        (extract(epoch FROM CASE events.state WHEN 'offered' THEN appointments.offer_expires_at
                                              WHEN 'reminder' THEN lower(appointments.during) END) * 1000000)::bigint,
-       (SELECT (extract(epoch FROM min(tried_at)) * 1000000)::bigint FROM notifications
-        WHERE notifications.event_id = events.id AND notifications.state = 'overtaken')
+       due.overtaken_us
 FROM appointment_events AS events
 JOIN appointments ON appointments.id = events.appointment_id
 JOIN patients ON patients.id = appointments.patient_id
 LEFT JOIN (
-    SELECT event_id, json_agg(email ORDER BY email)::text AS recipients FROM ({_DUE_SQL}) AS one GROUP BY event_id
+    SELECT event_id, min(overtaken_us) AS overtaken_us,
+           json_agg(CASE WHEN overtaken_us IS NULL THEN to_json(email)
+                         ELSE json_build_object('address', email, 'overtaken_us', overtaken_us) END
+                    ORDER BY email)::text AS recipients
+    FROM (
+        SELECT one.event_id, email, (extract(epoch FROM tried_at) * 1000000)::bigint AS overtaken_us
+        FROM ({_DUE_SQL}) AS one
+        LEFT JOIN notifications AS dropped
+            ON dropped.event_id = one.event_id AND recipient = email AND dropped.state = 'overtaken'
+    ) AS each
+    GROUP BY event_id
 ) AS due ON due.event_id = events.id
 """,
 }

@@ -76,21 +76,27 @@ CREATE INDEX temp.stored_keys_by_key ON stored_keys (key);
 CREATE TEMP TABLE entered AS SELECT appointment, step, event, state, key, actor, at_us FROM stored_transitions;
 CREATE INDEX temp.entered_by_appointment ON entered (appointment, state);
 
--- Every e-mail that must be there, and every one that is.
-CREATE TEMP TABLE due (event TEXT, recipient TEXT, PRIMARY KEY (event, recipient)) WITHOUT ROWID;
-INSERT INTO due
-SELECT DISTINCT event, lower(recipient.value) FROM stored_transitions, json_each(recipients) AS recipient;
+-- Every e-mail that must be there, and every one that is. Records of before say when e-mails of an event were dropped, but
+-- not whose: there it goes for all.
+CREATE TEMP TABLE due (event TEXT, recipient TEXT, overtaken_us INTEGER, PRIMARY KEY (event, recipient)) WITHOUT ROWID;
+INSERT OR IGNORE INTO due
+SELECT event,
+       lower(CASE one.type WHEN 'object' THEN one.value ->> 'address' ELSE one.value END),
+       CASE WHEN one.type = 'object' THEN one.value ->> 'overtaken_us'
+            WHEN NOT EXISTS (SELECT 1 FROM json_each(recipients) WHERE type = 'object') THEN overtaken_us END
+FROM stored_transitions, json_each(recipients) AS one;
 
--- Of an offer, a confirmation or a reminder that something had overtaken nobody need have heard. A reminder itself
+-- Who need not have heard of an offer, a confirmation or a reminder, as something had overtaken it. A reminder itself
 -- overtakes nothing.
-CREATE TEMP TABLE overtaken (event TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE overtaken (event TEXT, recipient TEXT, PRIMARY KEY (event, recipient)) WITHOUT ROWID;
 INSERT INTO overtaken
-SELECT event FROM stored_transitions AS dropped
+SELECT event, recipient
+FROM due JOIN stored_transitions AS dropped USING (event)
 WHERE state IN ('offered', 'accepted', 'reminder')
-  AND (until_us <= overtaken_us
+  AND (until_us <= due.overtaken_us
        OR EXISTS (SELECT 1 FROM entered AS later
                   WHERE later.appointment = dropped.appointment AND later.step > dropped.step
-                    AND later.state <> 'reminder' AND later.at_us <= dropped.overtaken_us));
+                    AND later.state <> 'reminder' AND later.at_us <= due.overtaken_us));
 
 CREATE TEMP TABLE heard (event TEXT, recipient TEXT, copies INTEGER, PRIMARY KEY (event, recipient)) WITHOUT ROWID;
 INSERT INTO heard SELECT event, lower(recipient), count(*) FROM stored_mails GROUP BY 1, 2;

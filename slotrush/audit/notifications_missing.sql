@@ -3,10 +3,10 @@ INSERT INTO checked SELECT 'notifications_missing', count(*) FROM due;
 INSERT INTO findings
 SELECT 'notifications_missing',
        printf('event %s (appointment %s %s): no e-mail reached %s%s', event, appointment, state, recipient,
-              iif(overtaken_us IS NULL, '', ': it was dropped as overtaken, which it was not'))
+              iif(due.overtaken_us IS NULL, '', ': it was dropped as overtaken, which it was not'))
 FROM due JOIN stored_transitions USING (event)
 WHERE NOT EXISTS (SELECT 1 FROM heard WHERE heard.event = due.event AND heard.recipient = due.recipient)
-  AND event NOT IN (SELECT event FROM overtaken)
+  AND (event, recipient) NOT IN (SELECT event, recipient FROM overtaken)
 ORDER BY event, recipient;
 
 -- Its doctor, at least, hears of each of these.

@@ -121,11 +121,12 @@ CREATE TABLE stored_transitions (
     actor       TEXT NOT NULL,
     key         TEXT NOT NULL,       -- Idempotency-Key of the write that caused it
     at_us       INTEGER NOT NULL,
-    recipients  TEXT NOT NULL,       -- JSON list of the addresses that must hear of it, one e-mail each
+    recipients  TEXT NOT NULL,       -- JSON list of the addresses that must hear of it, one e-mail each; for an e-mail
+                                     -- that was dropped, as something had overtaken it, {"address", "overtaken_us"}
     forgotten   INTEGER NOT NULL,    -- 1: its patient was made anonymous since, and may have heard of it at a former address
     until_us    INTEGER,             -- how long it is worth telling: offered: until the offer ends, reminder: until the
                                      -- appointment begins; NULL: always
-    overtaken_us INTEGER             -- when an e-mail of it was dropped, as something had overtaken it; NULL: none was
+    overtaken_us INTEGER             -- when the first such e-mail was dropped; NULL: none was
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stored_mails (

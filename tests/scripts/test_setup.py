@@ -159,7 +159,7 @@ def test_the_checks_are_all_run_unless_arguments_ask_for_certain_tests(ready_tre
 
     *style, one, other, alone, races = everything.stdout.splitlines()
     assert style == ["ruff check", "ruff format --check"]
-    assert {one, other} == {"mypy", "pytest -n 3 --dist loadfile -m not alone and not long"}
+    assert {one, other} == {"mypy", "pytest -n 4 --dist loadfile -m not alone and not long"}
     assert alone == "pytest -m alone and not long tests/e2e --ignore tests/e2e/test_race.py"
     assert races == "pytest -m alone and not long tests/e2e/test_race.py"
     assert chosen.stdout.splitlines() == ["pytest tests/e2e -x"]

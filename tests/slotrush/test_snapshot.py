@@ -243,7 +243,8 @@ INSERT INTO notifications (event_id, recipient, state, tried_at)
     assert take(run, target.sources).drained
     times = run.execute("SELECT until_us, overtaken_us FROM stored_transitions").fetchall()
     assert times == [(until_us, ENDS_US)]
-    assert PATIENT_MAIL in recipients(run)
+    assert {"address": PATIENT_MAIL, "overtaken_us": ENDS_US} in recipients(run)
+    assert DOCTOR_MAIL not in recipients(run)
 
 
 def test_a_patient_who_was_made_anonymous_hears_of_nothing(run: sqlite3.Connection, target: Target) -> None:
