@@ -122,7 +122,7 @@ class Seconds:
         return Seconds(**together, arrivals=self.arrivals + other.arrivals)
 
     def those(self, chosen: npt.NDArray[np.bool_]) -> "Seconds":
-        """Some of them; the arrivals are still those of all."""
+        """Some of them, with the arrivals of all."""
         return replace(self, **{name: getattr(self, name)[chosen] for name in self._by_second()})
 
     @classmethod
@@ -175,7 +175,13 @@ def fitted(seconds: Seconds, names: Sequence[str]) -> Demands:
     if min(full.sum(), (~full).sum()) < SECONDS_MIN:
         return _fitted(seconds, names)
     costs = _fitted(seconds.those(~full), names)
-    return replace(costs, follower_saves=_saved(seconds.those(full), costs))
+    saves = _saved(seconds.those(full), costs)
+    return replace(costs, requests_per_arrival=_each(seconds), follower_saves=saves)
+
+
+def _each(seconds: Seconds) -> float:
+    """Requests of an arrival."""
+    return float(seconds.requests.sum() / seconds.arrivals) if seconds.arrivals else 1.0
 
 
 def _saved(full: Seconds, costs: Demands) -> float:
@@ -217,7 +223,7 @@ def _fitted(seconds: Seconds, names: Sequence[str]) -> Demands:
         idle_cores=float(idle),
         database_s=float(seconds.database_cpu_s.sum() / total),
         proxy_s=float(seconds.proxy_cpu_s.sum() / total),
-        requests_per_arrival=float(total / seconds.arrivals) if seconds.arrivals else 1.0,
+        requests_per_arrival=_each(seconds),
         echo_s=float(echo_s * seconds.writes.sum() / total),
     )
 

@@ -76,13 +76,15 @@ def filled(calm: Seconds, saved: float) -> Seconds:
 
 
 def test_full_replicas_tell_what_requests_save_that_follow_another_one() -> None:
-    calm = seconds_of(busier_and_busier())
+    asked = busier_and_busier()
+    calm = seconds_of(asked, arrivals=asked.sum() / 1.2)
 
     found, apart = fitted(calm + filled(calm, 0.3), NAMES), fitted(calm, NAMES)
 
     assert found.follower_saves == pytest.approx(0.3)
     assert found.cpu_s(3) == pytest.approx(apart.cpu_s(3)), "the cost of a request is that of one that comes alone"
     assert apart.follower_saves == 0.0
+    assert found.requests_per_arrival == pytest.approx(1.2)
 
 
 def test_a_few_full_seconds_tell_nothing() -> None:
