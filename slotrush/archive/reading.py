@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slotrush.runs import record
-from slotrush.runs.opened import opened_files
 from slotrush.summary import SCHEMA_VERSION, SUMMARY_NAME, Summary, summarise
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def read_summary(folder: Path) -> Summary:
 
 def open_run(folder: Path) -> sqlite3.Connection:
     """The record of a run, with its parts merged unless somebody is still writing them. Raises BadInputError."""
-    return record.open_record(folder) if opened_files(folder) else record.open_finished(folder)
+    return record.open_record(folder) if record.goes_on(folder) else record.open_finished(folder)
 
 
 def _written(folder: Path) -> Summary | None:

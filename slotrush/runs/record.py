@@ -155,6 +155,11 @@ def part_paths(run_dir: Path) -> list[Path]:
     return sorted((run_dir / PARTS_FOLDER).glob("*.sqlite"))
 
 
+def goes_on(run_dir: Path) -> bool:
+    """Whether parts of the run may still be written: there are some, and other processes have files of it open."""
+    return bool(part_paths(run_dir) and opened_files(run_dir))
+
+
 def open_finished(path: Path) -> sqlite3.Connection:
     """Open a run's record with every part merged, also when the run itself died before doing so.
 
@@ -165,7 +170,7 @@ def open_finished(path: Path) -> sqlite3.Connection:
     parts = part_paths(run_dir)
     if parts:
         with closing(connection):
-            if opened_files(run_dir):
+            if goes_on(run_dir):
                 raise BadInputError(f"run {run_dir}", "it is still being recorded", "Wait for its end, or stop it")
             merge_parts(connection, parts)
         connection = open_record(path)

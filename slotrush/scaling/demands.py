@@ -43,6 +43,7 @@ FULL: Final = 0.97
 SECONDS_MIN: Final = 20
 """Fewer full ones, or others, tell nothing."""
 SAVED_MAX: Final = 0.6
+"""Beyond this share a request would cost next to nothing, which is noise."""
 _US: Final = 1e-6
 _MEND: Final = "Name a run that was recorded on a stack of slotrush's own, for half a minute or more"
 

@@ -24,8 +24,8 @@ class Plan:
     `salt` tells the idempotency keys of this swarm from those of the same one at another time.
     `users` play, of whatever role; `doctors` of the bank's are there to be visited. `slots` and `drop_window_s` are
     the drop's. `think` and `arrivals` are specifications. `run_time_s` counts from the start of everyone; None is
-    until the last answer of a drop, or until somebody ends it. What Prometheus
-    scrapes is on `metrics_port`, if it is given, of `metrics_address`.
+    until the last answer of a drop, or until somebody ends it. What Prometheus scrapes is on `metrics_port`, if it is
+    given, of `metrics_address`.
     """
 
     scenario: str
