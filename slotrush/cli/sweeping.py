@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 NO_QUOTA = "none"
+MORE = ("tests_max", "rounds", "tolerance")
+"""What may be asked anew of a sweep that was begun: it makes what was measured no less comparable with the rest."""
 
 
 @commands.command("sweep")
 def sweep_command(
+    context: typer.Context,
     replicas: Annotated[str, typer.Option(help="Numbers of replicas to measure, separated by commas.")] = "1,2,3,4,6,8",
     cpu: Annotated[
         str,
@@ -40,7 +43,12 @@ def sweep_command(
     proxies: Proxies = 2,
     slo: Annotated[Path | None, typer.Option(help="YAML file with the objectives; slotrush's own by default.")] = None,
     results: Annotated[Path, typer.Option(help="Where the sweep's folder is made.")] = Path("results"),
-    resume: Annotated[Path | None, typer.Option(help="Go on with the sweep in this folder, as it was begun.")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Go on with the sweep in this folder, as it was begun; --tests, --rounds and --tolerance may ask more."
+        ),
+    ] = None,
 ) -> None:
     """Find the highest rate of arrivals that meets the objectives, for each number of replicas; fit the scaling law."""
     from slotrush.sweep import limits, model, pace, showing, sweeping  # noqa: PLC0415  keeps `--help` quick
@@ -62,7 +70,8 @@ def sweep_command(
         state = sweeping.begin(settings)
         folder = results / state.sweep_id
     else:
-        state, folder = model.load(resume), resume if resume.is_dir() else resume.parent
+        more = _asked_anew(context)
+        state, folder = model.load(resume).asking(**more), resume if resume.is_dir() else resume.parent
         sweeping.check(state.settings)
     try:
         with showing.progress(console) as tell:
@@ -77,6 +86,25 @@ def sweep_command(
     lines = ["", *showing.conclusion(found, objectives), "", f"  {folder / model.FILE_NAME}"]
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
     raise typer.Exit(_exit_code(found))
+
+
+def _asked_anew(context: typer.Context) -> dict[str, Any]:
+    """What was typed beside --resume. Raises BadInputError for an option that a sweep cannot change on its way."""
+    more: dict[str, Any] = {}
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        if name in MORE:
+            more[name] = context.params[name]
+        elif name != "resume":
+            raise BadInputError(
+                f"{parameter.opts[0]} beside --resume",
+                "a sweep goes on as it was begun, or its swarms could not be compared",
+                "Leave it out, or begin a new sweep",
+            )
+    return more
 
 
 def _exit_code(state: "model.Sweep") -> int:

@@ -63,3 +63,23 @@ def test_swarms_that_were_not_audited_leave_it_undecided(tmp_path: Path) -> None
     result = run("--resume", str(tmp_path))
     assert result.exit_code == 3, result.output
     assert "not yet" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [(("--cpu", "50m"), "--cpu"), (("--replicas", "1,2,4"), "--replicas"), (("--seed", "2"), "--seed")],
+)
+def test_a_sweep_goes_on_as_it_was_begun(tmp_path: Path, words: tuple[str, ...], named: str) -> None:
+    sweeping.keep(measured(Settings(replicas=(1,)), Laboratory()), tmp_path)
+    before = (tmp_path / "sweep.json").read_bytes()
+    result = run("--resume", str(tmp_path), *words)
+    assert result.exit_code == 2
+    assert f"{named} beside --resume: a sweep goes on as it was begun" in " ".join(result.output.split())
+    assert (tmp_path / "sweep.json").read_bytes() == before
+
+
+def test_more_tests_of_none_are_refused(tmp_path: Path) -> None:
+    sweeping.keep(measured(Settings(replicas=(1,)), Laboratory()), tmp_path)
+    result = run("--resume", str(tmp_path), "--tests", "0")
+    assert result.exit_code == 2
+    assert "cannot be reached" in result.output

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from slotrush.errors import BadInputError
-from slotrush.sweep import model, pace, sweeping
+from slotrush.sweep import model, pace, searching, sweeping
 from slotrush.sweep.model import Settings, Sweep
 from tests.slotrush.sweep.swept import REQUESTS_PER_ARRIVAL, Laboratory, empty, measured
 
@@ -41,6 +41,19 @@ def test_the_file_says_what_follows_from_every_point(sweep: Sweep, tmp_path: Pat
         assert asked == pytest.approx(REQUESTS_PER_ARRIVAL, rel=0.01)
     assert content["no_law"] is None
     assert content["law"]["fitted_to_replicas"] == [1, 2, 3, 4, 6, 8]
+
+
+def test_more_may_be_asked_of_a_sweep_that_is_complete() -> None:
+    done = measured(Settings(replicas=(1, 2), tests_max=6, tolerance=0.004), Laboratory())
+    assert all(searching.is_over(point) for point in done.points)
+
+    more = done.asking(tests_max=9)
+    assert [len(point.probes) for point in more.points] == [6, 6]
+    assert (more.settings.tests_max, more.settings.rounds, more.settings.tolerance) == (9, 3, 0.004)
+    due = [visit for visit in searching.visits(more.settings) if searching.is_due(visit, more.point(visit.replicas))]
+    assert [(visit.replicas, visit.probes_max) for visit in due] == [(1, 9), (2, 9)]
+
+    assert all(searching.is_over(point) for point in more.asking(tolerance=0.5).points)
 
 
 @pytest.mark.parametrize(
