@@ -5,12 +5,15 @@ the requests of that second times what each of them costs: a linear regression o
 costs (Lawson and Hanson 1974; Zhang, Cherkasova and Smirni 2007, "A Regression-Based Analytic Model for Dynamic
 Resource Provisioning of Multi-Tier Applications"). Every replica hears of what was changed at any of them, to forget
 what it had kept of it; where the number of replicas varies, that cost of a write for each of them is fitted too.
+
+What a replica uses without requests is measured instead, where there are seconds enough before the loads: the swarms of
+a sweep are all near their limits, where CPU time hardly varies, and fitted to them it came out as nearly the quota.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -40,8 +43,12 @@ READING: Final = ("GET ", "HEAD ")
 """How the endpoints begin that change nothing."""
 FULL: Final = 0.97
 """From this share of the CPU time that they may use on, replicas are full."""
+CALM: Final = 0.5
+"""Up to this share of it, requests seldom wait for one another or for the next period of a quota."""
 SECONDS_MIN: Final = 20
 """Fewer full ones, or others, tell nothing."""
+QUIETEST: Final = 0.1
+"""Of the seconds before the loads so many are quiet indeed; in others there was something of connecting left to do."""
 SAVED_MAX: Final = 0.6
 """Beyond this share a request would cost next to nothing, which is noise."""
 _US: Final = 1e-6
@@ -105,7 +112,8 @@ class Seconds:
     """The steady seconds of a run: requests by class, shape [seconds, classes]; CPU seconds of each second.
 
     `at_s`: their Unix times. `writes`: requests that change something. `serving` replicas had what `replica_cpu_s`
-    says, of `allowed_cpu_s` at most. `arrivals` in all those seconds, or patients.
+    says, of `allowed_cpu_s` at most. `arrivals` in all those seconds, or patients. `quiet_cores`: what a replica used
+    in each second before the load in which everybody was connected and nobody asked for anything.
     """
 
     at_s: Numbers
@@ -117,18 +125,20 @@ class Seconds:
     database_cpu_s: Numbers
     proxy_cpu_s: Numbers
     arrivals: float
+    quiet_cores: Numbers = field(default_factory=lambda: np.zeros(0))
 
     def __add__(self, other: "Seconds") -> "Seconds":
         together = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in self._by_second()}
-        return Seconds(**together, arrivals=self.arrivals + other.arrivals)
+        quiet_cores = np.concatenate([self.quiet_cores, other.quiet_cores])
+        return Seconds(**together, arrivals=self.arrivals + other.arrivals, quiet_cores=quiet_cores)
 
     def those(self, chosen: npt.NDArray[np.bool_]) -> "Seconds":
-        """Some of them, with the arrivals of all."""
+        """Some of them, with what is known of all."""
         return replace(self, **{name: getattr(self, name)[chosen] for name in self._by_second()})
 
     @classmethod
     def _by_second(cls) -> list[str]:
-        return [each.name for each in fields(cls) if each.name != "arrivals"]
+        return [each.name for each in fields(cls) if each.name not in ("arrivals", "quiet_cores")]
 
     @property
     def load(self) -> Numbers:
@@ -160,7 +170,8 @@ def measured(path: Path, objectives: Objectives) -> Demands:
         raise BadInputError(f"--from {path}", problem, _MEND)
     together = reduce(add, found.values())
     costs = fitted(together, [one.name for one in objectives.classes])
-    loads = {folder: dict(zip(one.at_s.tolist(), one.load.tolist(), strict=True)) for folder, one in found.items()}
+    calm = {folder: one.those(one.replica_cpu_s <= CALM * one.allowed_cpu_s) for folder, one in found.items()}
+    loads = {folder: dict(zip(one.at_s.tolist(), one.load.tolist(), strict=True)) for folder, one in calm.items()}
     varies = variation.measured(loads, objectives)
     known = (replace(one, varies=varies.get(one.name) or varies.get(ALL_ENDPOINTS, ())) for one in costs.classes)
     return replace(costs, classes=tuple(known), source=_source(path, len(found)))
@@ -204,9 +215,15 @@ def _fitted(seconds: Seconds, names: Sequence[str]) -> Demands:
     every = seconds.requests.sum(axis=1)
     heard = [seconds.serving * seconds.writes] if np.ptp(seconds.serving) >= 1 else []
 
+    quiet = seconds.quiet_cores
+    known = float(np.quantile(quiet, QUIETEST)) if len(quiet) >= SECONDS_MIN else None
+
     def fit(columns: Numbers) -> list[float]:
-        found: Numbers = nnls(np.column_stack([seconds.serving, *heard, columns]), seconds.replica_cpu_s)[0]
-        return list(found.tolist()) if heard else [float(found[0]), 0.0, *found[1:].tolist()]
+        unknown = [*([seconds.serving] if known is None else []), *heard, columns]
+        busy_s = seconds.replica_cpu_s - (known or 0.0) * seconds.serving
+        found: list[float] = nnls(np.column_stack(unknown), busy_s)[0].tolist()
+        idle_cores = found.pop(0) if known is None else known
+        return [idle_cores, found.pop(0) if heard else 0.0, *found]
 
     idle, echo_s, *each = fit(seconds.requests[:, used])
     if min(each) <= 0:  # too alike in all seconds to tell them apart: one cost for all
@@ -247,6 +264,8 @@ def steady_seconds(connection: sqlite3.Connection, objectives: Objectives) -> Se
     target = meta.get("target") or {}
     fixed, quota_m = target.get("replicas") or 1, target.get("cpu_quota_m") or ONE_THREAD_M
     serving = trail.by_second(followed, "serving", window.first_s, window.seconds) if followed else none + fixed
+    quiet = None if followed else _before_load(record.event_times(connection))
+    quiet_cpu_s = None if quiet is None else _per_second(used[REPLICA], quiet)
     requests, writes = _requests(connection, window, objectives)
     return Seconds(
         at_s=np.arange(window.first_s, window.last_s + 1, dtype=float),
@@ -258,7 +277,17 @@ def steady_seconds(connection: sqlite3.Connection, objectives: Objectives) -> Se
         database_cpu_s=none if database is None else database,
         proxy_cpu_s=none if proxy is None else proxy,
         arrivals=_arrivals(connection, window, (meta.get("options") or {}).get("patients")),
+        quiet_cores=np.zeros(0) if quiet_cpu_s is None else quiet_cpu_s / fixed,
     )
+
+
+def _before_load(events: Mapping[str, int]) -> Window | None:
+    """The whole seconds in which everybody was connected and the load had not begun; None without any."""
+    connected_us, began_us = events.get("connected"), record.load_began_us(events)
+    if connected_us is None or began_us is None:
+        return None
+    first_s, end_s = -(-connected_us // 1_000_000), began_us // 1_000_000
+    return Window(first_s, end_s - 1, stages=False, rule="before the load") if first_s < end_s else None
 
 
 def _requests(connection: sqlite3.Connection, window: Window, objectives: Objectives) -> tuple[Numbers, Numbers]:

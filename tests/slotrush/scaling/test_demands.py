@@ -93,6 +93,54 @@ def test_a_few_full_seconds_tell_nothing() -> None:
     assert fitted(calm + filled(few, 0.3), NAMES).follower_saves == 0.0
 
 
+def near_their_limit(count: int = 200) -> Seconds:
+    """Replicas that use nearly all that they may, in whatever second: the more they are asked, the less it costs."""
+    asked = np.asarray(np.random.default_rng(3).poisson(70 * np.array([0.87, 0.08, 0.05]), (count, 3)), float)
+    return replace(
+        seconds_of(asked, replicas=1.0), replica_cpu_s=np.full(count, 0.048), allowed_cpu_s=np.full(count, 0.05)
+    )
+
+
+def test_what_an_idle_replica_uses_is_measured_where_it_was_idle_for_long_enough() -> None:
+    full = near_their_limit()
+    quiet = replace(full, quiet_cores=np.array([0.004] * 10 + [0.015] * 20))
+
+    guessed, known = fitted(full, NAMES), fitted(quiet, NAMES)
+
+    assert guessed.idle_cores > 0.04, "from such seconds alone it would be nearly all"
+    assert known.idle_cores == 0.004, "in most seconds before the load there was something else left to do"
+    assert known.cpu_s(1) == pytest.approx((0.048 - 0.004) / 70, rel=0.05)
+    assert fitted(replace(quiet, quiet_cores=quiet.quiet_cores[:15]), NAMES).idle_cores == guessed.idle_cores
+
+
+def test_it_was_idle_between_the_last_connection_and_the_load(tmp_path: Path) -> None:
+    run_dir = write_run(tmp_path / "run")
+    with closing(record.open_record(run_dir)) as connection, connection:
+        record.put_meta(connection, target={"replicas": 2})
+        record.add_event(connection, (START_S - 4) * 1_000_000 + 100_000, "connected")
+        connection.execute("UPDATE usage SET cpu_us = cpu_us + 1000000 WHERE component = 'app'")
+        for second in range(-5, 0):
+            used_us = 1_000_000 + second * 12_000
+            connection.execute(
+                "INSERT INTO usage VALUES (?, 'app', ?, 0, 2)", ((START_S + second) * 1_000_000, used_us)
+            )
+
+    with closing(record.open_finished(run_dir)) as connection:
+        found = demands.steady_seconds(connection, slo.load())
+
+    assert isinstance(found, Seconds)
+    assert found.quiet_cores == pytest.approx([0.006] * 3)
+    assert len((found + found).quiet_cores) == 6
+
+
+def test_of_replicas_that_were_busy_all_the_time_nothing_is_said_of_single_requests(tmp_path: Path) -> None:
+    run_dir = write_run(tmp_path / "run")
+    with closing(record.open_record(run_dir)) as connection:
+        record.put_meta(connection, target={"replicas": 1, "cpu_quota_m": round(1.5 * PER_S * APP_CPU_US / 1000)})
+
+    assert {one.varies for one in measured(run_dir, slo.load()).classes} == {()}
+
+
 def test_noise_moves_the_mean_little() -> None:
     exact, noisy = (fitted(seconds_of(busier_and_busier(), noise=noise), NAMES) for noise in (0.0, 0.1))
 
