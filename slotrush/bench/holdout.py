@@ -1,6 +1,6 @@
 """How far off a sweep's prediction is where the machine has no part in it: scripts/bench-holdout.
 
-`python -m slotrush.bench.holdout [--from RUN|SWEEP] [--plans 12x40,15x80] [--sweeps 60]`. Plays whole sweeps, each with
+`python -m slotrush.bench.holdout [--from RUN|SWEEP] [--plans 12x40,10x80] [--sweeps 60]`. Plays whole sweeps, each with
 its searches, limits and law, on the simulated booking system, whose replicas always do the same in a second of CPU
 time. What its predictions miss by is chance alone: the 99th percentile of some seconds is made by few requests, that of
 a law's points is multiplied by predicting twice as far. A plan is so many swarms at each number of replicas, and for
@@ -8,12 +8,14 @@ how many seconds each; of its seconds a swarm has its warm-up and cool-down cut 
 """
 
 import argparse
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -27,14 +29,25 @@ from slotrush.capacity.holdout import HeldOut
 from slotrush.gate.window import cool_down_s, warm_up_s
 from slotrush.scaling import demands, systems
 from slotrush.scaling.demands import ClassDemand, Demands
+from slotrush.scaling.variation import VALUES
 from slotrush.slo import Objectives
 from slotrush.stack.quota import parse_cpu_m
 from slotrush.sweep import law, limits, searching
 from slotrush.sweep.model import SCENARIO, Point, Probe, Settings, Sweep
 
-PLANS: Final = "12x40,15x80,60x80"
+PLANS: Final = "12x40,10x80"
 REPLICAS: Final = (1, 2, 4, 6, 8)
-GIVEN: Final = Demands("what is given", (ClassDemand("reads", 1.0, 0.0008),), 0.0005, 0.0004, 0.0005, 1.15)
+_SPREAD: Final = NormalDist(0.0, math.sqrt(math.log(1.1)))
+"""Of the logarithm of a request's CPU time: a squared coefficient of variation of 0.1. Scale checks had 0.07 to 0.1."""
+_VARIES: Final = np.exp([_SPREAD.inv_cdf((place + 0.5) / VALUES) for place in range(VALUES)])
+GIVEN: Final = Demands(
+    "what is given",
+    (ClassDemand("reads", 1.0, 0.0008, tuple((_VARIES / _VARIES.mean()).tolist())),),
+    idle_cores=0.004,
+    database_s=0.0004,
+    proxy_s=0.0004,
+    requests_per_arrival=1.16,
+)
 """About what the booking system costs on a slow machine."""
 AIM: Final = 0.05
 _TOLERANCE: Final = 0.004
