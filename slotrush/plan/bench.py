@@ -1,6 +1,6 @@
 """How far off a sweep's prediction is where the machine has no part in it: scripts/bench-holdout.
 
-`python -m slotrush.bench.holdout [--from RUN|SWEEP] [--plans 12x40,10x80] [--sweeps 60]`. Plays whole sweeps, each with
+`python -m slotrush.plan.bench [--from RUN|SWEEP] [--plans 12x40,10x80] [--sweeps 60]`. Plays whole sweeps, each with
 its searches, limits and law, on the simulated booking system, whose replicas always do the same in a second of CPU
 time. What its predictions miss by is chance alone: the 99th percentile of some seconds is made by few requests, that of
 a law's points is multiplied by predicting twice as far. A plan is so many swarms at each number of replicas, and for
