@@ -17,6 +17,7 @@ import psutil
 from slotrush.runs import record
 from slotrush.swarm.plan import Plan
 from slotrush.swarm.start import Swarm, SwarmOptions
+from tests.ports import unused_port
 from tests.slotrush.swarm.little_clinic import DOCTORS, LOCUSTFILE, PATIENTS
 
 LIMIT_S: Final = 90.0
@@ -44,6 +45,12 @@ def little_plan(url: str, bank: Path, run_dir: Path, **changes: Any) -> Plan:
         "run_dir": str(run_dir),
     }
     return Plan(**asked | changes)
+
+
+def forked(processes: int) -> list[object]:
+    """Options of a plain Locust that forks its workers; they meet on a port that no other test's do."""
+    port = unused_port()
+    return ["--processes", processes, "--master-bind-port", port, "--master-port", port] if processes else []
 
 
 @contextmanager

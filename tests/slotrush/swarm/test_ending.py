@@ -14,6 +14,7 @@ from slotrush.swarm.master import ANSWER_GRACE_S
 from tests.slotrush.swarm.little_clinic import DOCTORS, PATIENTS, LittleClinic, write_bank
 from tests.slotrush.swarm.swarming import (
     events,
+    forked,
     little_plan,
     live_phase,
     locust,
@@ -120,7 +121,7 @@ def test_plain_locust_keeps_a_record_too_and_can_be_interrupted(
     run_dir, log = tmp_path / "run", tmp_path / "log"
     bank = write_bank(tmp_path / "bank.json")
     options = ["--headless", "--host", clinic.url, "--sessions", bank, "--run-dir", run_dir, "--users", 15]
-    with locust([*options, *(["--processes", processes] if processes else [])], log) as process:
+    with locust([*options, *forked(processes)], log) as process:
         wait_for(lambda: live_phase(run_dir) == "running")
         began_s = time.monotonic()
         process.send_signal(signal.SIGINT)

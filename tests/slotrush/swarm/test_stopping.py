@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.slotrush.swarm.little_clinic import PATIENTS, LittleClinic, write_bank
-from tests.slotrush.swarm.swarming import events, locust, recorded
+from tests.slotrush.swarm.swarming import events, forked, locust, recorded
 
 LOCUSTFILE = Path(__file__).with_name("stopping_swarm.py")
 LIMIT_S = 60
@@ -31,7 +31,7 @@ def test_a_swarm_that_is_stopped_from_within_ends_with_its_record(
     bank = write_bank(tmp_path / "bank.json")
     with LittleClinic().open() as clinic:
         options = ["--headless", "--host", clinic.url, "--sessions", bank, "--run-dir", run_dir, "--users", PATIENTS]
-        options += ["--processes", processes] if processes else []
+        options += forked(processes)
         with locust(options, log, locustfile=LOCUSTFILE) as process:
             assert process.wait(LIMIT_S) == 0, log.read_text()
 

@@ -14,7 +14,7 @@ import pytest
 
 from slotrush.swarm.start import Swarm, SwarmOptions
 from tests.slotrush.swarm.little_clinic import LOCUSTFILE, LittleClinic, write_bank
-from tests.slotrush.swarm.swarming import events, little_plan, live_phase, locust, over, recorded, wait_for
+from tests.slotrush.swarm.swarming import events, forked, little_plan, live_phase, locust, over, recorded, wait_for
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ class Page:
 @contextmanager
 def page(clinic: LittleClinic, folder: Path, port: int, processes: int, *more: object) -> Iterator[Page]:
     options = ["--host", clinic.url, "--sessions", write_bank(folder / "bank.json"), "--web-port", port, *more]
-    options += ["--web-host", "127.0.0.1", *(["--processes", processes] if processes else [])]
+    options += ["--web-host", "127.0.0.1", *forked(processes)]
     with locust(options, folder / "log"):
         found = Page(f"http://127.0.0.1:{port}")
         wait_for(lambda: found.state == "ready" and (not processes or found.workers == processes))
