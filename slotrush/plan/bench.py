@@ -29,9 +29,11 @@ from slotrush.capacity.holdout import HeldOut
 from slotrush.gate.window import cool_down_s, warm_up_s
 from slotrush.scaling import demands, systems
 from slotrush.scaling.demands import ClassDemand, Demands
+from slotrush.scaling.predicting import Load
 from slotrush.scaling.variation import VALUES
 from slotrush.slo import Objectives
 from slotrush.stack.quota import parse_cpu_m
+from slotrush.swarm.load import parse_arrivals
 from slotrush.sweep import law, limits, searching
 from slotrush.sweep.model import SCENARIO, Point, Probe, Settings, Sweep
 
@@ -123,13 +125,12 @@ def swarm(
     """Poisson arrivals at a rate, judged in the seconds in which a real swarm would be."""
     assert settings.cpu_quota_m is not None
     quota_cores = settings.cpu_quota_m / 1000
-    rng = np.random.default_rng(seed)
-    arrivals_s = np.sort(rng.random(rng.poisson(rate_per_s * settings.probe_s))) * settings.probe_s
-    least, rest = divmod(costs.requests_per_arrival, 1)
-    requests_s = np.repeat(arrivals_s, int(least) + (rng.random(len(arrivals_s)) < rest))
+    load_seed, work_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+    arrivals = parse_arrivals(f"poisson:{rate_per_s:.6g}@{settings.probe_s:g}s", settings.probe_s)
+    requests_s = Load(arrivals, costs.requests_per_arrival, settings.probe_s).requests_s(load_seed)
     parts = systems.parts(quota_cores, settings.proxies, replicas, None, costs, scans_all=True)
     endpoints = costs.endpoints()
-    played = simulate(Scenario(requests_s, endpoints, parts, replicas), int(rng.integers(2**32)))
+    played = simulate(Scenario(requests_s, endpoints, parts, replicas), work_seed)
     names = [endpoint.name for endpoint in endpoints]
     response_s = _steady_s(played, settings.probe_s, names)
     kept = all(
