@@ -145,6 +145,12 @@ class Seconds:
         """Requests for each replica."""
         return np.asarray(self.requests.sum(axis=1) / self.serving, float)
 
+    @property
+    def calm_loads(self) -> dict[float, float]:
+        """The same by the time of each second, of those in which replicas used little of what they may."""
+        calm = self.replica_cpu_s <= CALM * self.allowed_cpu_s
+        return dict(zip(self.at_s[calm].tolist(), self.load[calm].tolist(), strict=True))
+
 
 def given(cpu_s: float, database_s: float = 0.0) -> Demands:
     """What somebody says that a request costs."""
@@ -170,9 +176,7 @@ def measured(path: Path, objectives: Objectives) -> Demands:
         raise BadInputError(f"--from {path}", problem, _MEND)
     together = reduce(add, found.values())
     costs = fitted(together, [one.name for one in objectives.classes])
-    calm = {folder: one.those(one.replica_cpu_s <= CALM * one.allowed_cpu_s) for folder, one in found.items()}
-    loads = {folder: dict(zip(one.at_s.tolist(), one.load.tolist(), strict=True)) for folder, one in calm.items()}
-    varies = variation.measured(loads, objectives)
+    varies = variation.measured({folder: one.calm_loads for folder, one in found.items()}, objectives)
     known = (replace(one, varies=varies.get(one.name) or varies.get(ALL_ENDPOINTS, ())) for one in costs.classes)
     return replace(costs, classes=tuple(known), source=_source(path, len(found)))
 
@@ -249,7 +253,8 @@ def _fitted(seconds: Seconds, names: Sequence[str]) -> Demands:
 def steady_seconds(connection: sqlite3.Connection, objectives: Objectives) -> Seconds | str:
     """Of one run; or why it has none."""
     last_answer_s = connection.execute("SELECT max(second) FROM latency").fetchone()[0]
-    window = choose(record.event_times(connection), last_answer_s)
+    events = record.event_times(connection)
+    window = choose(events, last_answer_s)
     if isinstance(window, str):
         return window
     used = usage_samples(connection)
@@ -264,7 +269,7 @@ def steady_seconds(connection: sqlite3.Connection, objectives: Objectives) -> Se
     target = meta.get("target") or {}
     fixed, quota_m = target.get("replicas") or 1, target.get("cpu_quota_m") or ONE_THREAD_M
     serving = trail.by_second(followed, "serving", window.first_s, window.seconds) if followed else none + fixed
-    quiet = None if followed else _before_load(record.event_times(connection))
+    quiet = None if followed else _before_load(events)
     quiet_cpu_s = None if quiet is None else _per_second(used[REPLICA], quiet)
     requests, writes = _requests(connection, window, objectives)
     return Seconds(

@@ -158,17 +158,9 @@ class Sweep:
         others = [other for other in self.points if other.replicas != point.replicas]
         return replace(self, points=tuple(sorted((*others, point), key=lambda one: one.replicas)))
 
-    def asking(
-        self, tests_max: int | None = None, rounds: int | None = None, tolerance: float | None = None
-    ) -> "Sweep":
-        """The sweep with more, or less, asked of it; what is None stays. Raises BadInputError, as a search does."""
-        asked = self.settings
-        settings = replace(
-            asked,
-            tests_max=asked.tests_max if tests_max is None else tests_max,
-            rounds=asked.rounds if rounds is None else rounds,
-            tolerance=asked.tolerance if tolerance is None else tolerance,
-        )
+    def asking(self, **more: Any) -> "Sweep":
+        """The sweep with other `tests_max`, `rounds` or `tolerance`. Raises BadInputError, as a search does."""
+        settings = replace(self.settings, **more)
         points = tuple(
             replace(point, search=replace(point.search, tests_max=settings.tests_max, tolerance=settings.tolerance))
             for point in self.points
